@@ -1,0 +1,32 @@
+# Everything a contributor runs. Each target is a line or two; `make help` lists them.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+SHELL   = /bin/bash
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lint types regen regen-check capture oracle lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# The stamp names the interpreter and the lock file that the environment was made from; another interpreter or lock makes it anew.
+STAMP := $(VENV)/.made-for-$(shell $(PYTHON) -c 'import hashlib, sys; print("%d.%d-" % sys.version_info[:2] + hashlib.sha256(open("requirements.txt", "rb").read() + open("pyproject.toml", "rb").read()).hexdigest()[:12])')
+
+setup: $(STAMP) ## make the virtual environment and install the pinned dependencies
+
+$(STAMP):
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+run: setup ## start the server with the bundled agent and an embedded Postgres
+	@$(BIN)/allograph serve
+
+lock: setup ## pin the newest versions that pyproject.toml allows, with hashes
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
+	  --custom-compile-command 'make lock' pyproject.toml --all-extras --group dev -o requirements.txt
+
+clean: ## remove what was installed and stored; the sources stay
+	rm -rf $(VENV) .allograph .pytest_cache .mypy_cache .ruff_cache

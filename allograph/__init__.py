@@ -1,0 +1,1 @@
+"""An open, self-hosted server of the LangGraph API."""
