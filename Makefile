@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 SHELL   = /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types regen regen-check capture oracle lock clean
+.PHONY: help setup run test check lint types regen regen-check capture oracle oracle-setup oracle-lock lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,22 @@ run: setup ## start the server with the bundled agent and an embedded Postgres
 lock: setup ## pin the newest versions that pyproject.toml allows, with hashes
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' pyproject.toml --all-extras --group dev -o requirements.txt
+
+ORACLE_STAMP := .oracle/.made-for-$(shell sha256sum scripts/oracle.txt | cut -c1-12)
+
+oracle-setup: $(ORACLE_STAMP) ## install the pinned reference server into .oracle/
+
+$(ORACLE_STAMP):
+	@rm -rf .oracle && $(PYTHON) -m venv .oracle && .oracle/bin/pip install --quiet --disable-pip-version-check uv
+	@.oracle/bin/uv pip install --quiet --python .oracle/bin/python --require-hashes -r scripts/oracle.txt
+	@touch $@
+
+oracle: setup oracle-setup ## run the reference server on the test graphs, for looking at and for recording
+	@$(BIN)/python -m scripts.oracle
+
+oracle-lock: setup ## pin the reference named in scripts/oracle.in
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
+	  --custom-compile-command 'make oracle-lock' scripts/oracle.in -o scripts/oracle.txt
 
 clean: ## remove what was installed and stored; the sources stay
 	rm -rf $(VENV) .allograph .pytest_cache .mypy_cache .ruff_cache
