@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -46,10 +47,11 @@ def oracle(
         raise RuntimeError(f"{executable} does not exist; run `make oracle-setup` first")
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
-    # The in-memory runtime writes its state below the working directory, which must not be the project's.
-    with tempfile.TemporaryDirectory(prefix="oracle-") as cwd, tempfile.TemporaryFile() as log:
+    # The reference reads graph paths from its working directory and writes its state there, so it works on a copy.
+    with tempfile.TemporaryDirectory(prefix="oracle-") as scratch, tempfile.TemporaryFile() as log:
+        cwd = shutil.copytree(config.resolve().parent, Path(scratch) / "app")
         process = subprocess.Popen(
-            [str(executable), "dev", "--no-browser", "--no-reload", "--port", str(port), "--config", str(config.resolve()),
+            [str(executable), "dev", "--no-browser", "--no-reload", "--port", str(port), "--config", config.name,
              "--n-jobs-per-worker", "10"],
             cwd=cwd, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             env={**os.environ, "LANGSMITH_TRACING": "false", "LANGGRAPH_CLI_NO_ANALYTICS": "1", **(environment or {})},
