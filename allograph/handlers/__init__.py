@@ -1,0 +1,21 @@
+"""The hand-written half: one class per tag of the contract, each implementing the generated interface of that tag.
+
+A handler is thin: it reads the request, asks the store or the runner, and replies. No SQL, no graph code.
+"""
+
+from __future__ import annotations
+
+from allograph.handlers.assistants import Assistants
+from allograph.handlers.stateless_runs import StatelessRuns
+from allograph.handlers.system import System
+from allograph.handlers.thread_runs import ThreadRuns
+from allograph.handlers.threads import Threads
+
+HANDLER_CLASSES: dict[str, type] = {
+    "assistants": Assistants,
+    "threads": Threads,
+    "thread_runs": ThreadRuns,
+    "stateless_runs": StatelessRuns,
+    "system": System,
+}
+"""Field of the generated `Handlers` → the class that fills it. A tag that is missing answers 501."""

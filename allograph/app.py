@@ -1,0 +1,204 @@
+"""The ASGI application: what is put together at start-up, and what every request passes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.metadata
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from langgraph.store.base import BaseStore
+from langgraph.store.postgres.aio import AsyncPostgresStore
+from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from allograph import contract, handlers
+from allograph.body_limit import BodyLimitMiddleware
+from allograph.config import Config
+from allograph.contract_check import ContractCheckMiddleware
+from allograph.errors import ApiError
+from allograph.generated import interface, routes
+from allograph.handlers.pages import STATIC
+from allograph.runner.events import Streams
+from allograph.runner.graphs import Graphs
+from allograph.runner.requests import new_id
+from allograph.runner.runner import Runner
+from allograph.runner.states import States
+from allograph.runner.worker import Worker
+from allograph.settings import Settings
+from allograph.store.assistants import Assistants
+from allograph.store.checkpoints import Checkpoints
+from allograph.store.database import Database, Notifications
+from allograph.store.runs import Runs
+from allograph.store.threads import Threads
+
+log = logging.getLogger("allograph.app")
+
+EXPOSED_HEADERS = ["x-pagination-total", "x-pagination-next", "content-location", "location"]
+"""What browser clients read besides the body."""
+
+
+@dataclass
+class Parts:
+    """Everything that a process holds while it serves."""
+
+    database: Database
+    graphs: Graphs
+    runner: Runner
+    handlers: interface.Handlers
+
+
+def described() -> dict[str, Any]:
+    """What the metadata of each checkpoint says about the server that made it; names as the reference's."""
+    return {
+        "langgraph_version": importlib.metadata.version("langgraph"),
+        "langgraph_api_version": contract.UPSTREAM_VERSION,
+        "langgraph_host": "self-hosted",
+    }
+
+
+def info() -> dict[str, Any]:
+    return {
+        "version": contract.UPSTREAM_VERSION,
+        "langgraph_py_version": importlib.metadata.version("langgraph"),
+        "flags": {
+            "assistants": True, "crons": False, "langsmith": False, "langsmith_tracing_replicas": False,
+            "langsmith_tracing_session_on_runs": False,
+        },
+        "host": {"kind": "self-hosted", "project_id": None, "host_revision_id": None, "revision_id": None, "tenant_id": None},
+        "metadata": {"server": "allograph", "server_version": importlib.metadata.version("allograph")},
+    }  # fmt: skip
+
+
+def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool = True) -> Parts:
+    """Put the parts together; nothing runs yet. Call within the event loop that will serve."""
+    checkpoints = Checkpoints(database)
+    runs, threads, assistants = Runs(database), Threads(database, checkpoints), Assistants(database)
+    store: BaseStore = AsyncPostgresStore(database.pool)  # type: ignore[arg-type]
+    streams = Streams()
+    worker = (
+        Worker(
+            new_id(), settings.jobs_per_worker, runs=runs, checkpoints=checkpoints, graphs=graphs, store=store,
+            streams=streams, settings=settings,
+        )
+        if works and settings.jobs_per_worker
+        else None
+    )  # fmt: skip
+    runner = Runner(
+        runs, streams, Notifications(database.conninfo), worker, graph_ids=graphs.ids, described=described(),
+        heartbeat_seconds=settings.heartbeat_seconds, poll_seconds=settings.poll_seconds,
+    )  # fmt: skip
+    states = States(threads, checkpoints, graphs, store, parallel_updates=settings.pool_size // 2)
+    classes = handlers.HANDLER_CLASSES
+    return Parts(
+        database, graphs, runner,
+        interface.Handlers(
+            assistants=classes["assistants"](assistants, threads, graphs, store),
+            threads=classes["threads"](threads, checkpoints, states, runner),
+            thread_runs=classes["thread_runs"](runs, threads, runner),
+            stateless_runs=classes["stateless_runs"](runs, runner),
+            system=classes["system"](database, info()),
+        ),
+    )  # fmt: skip
+
+
+def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str, *, works: bool = True) -> FastAPI:
+    """The application. With `works` it also executes runs."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = Database(conninfo, settings.pool_size)
+        await database.open()
+        parts = build(settings, graphs, database, works=works)
+        assistants = Assistants(database)
+        await assistants.sync_defaults(graphs.descriptions)
+        routes.register(app, parts.handlers)
+        app.router.routes.extend(_extras(parts))
+        await parts.runner.start()
+        app.state.drain = parts.runner.drain
+        app.state.announce()
+        try:
+            yield
+        finally:
+            await parts.runner.stop()
+            await database.close()
+
+    app = FastAPI(
+        title="Allograph", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, middleware=_middleware(settings, config),
+        exception_handlers={
+            ApiError: _api_error, HTTPException: _http_error, PoolTimeout: _pool_exhausted, Exception: _unexpected,
+        },
+    )  # fmt: skip
+    app.router.redirect_slashes = False
+    app.state.announce = lambda: None
+    return app
+
+
+def _extras(parts: Parts) -> list[BaseRoute]:
+    """What is served beyond the contract: the contract itself, probes, and what only SDK clients call."""
+    system: Any = parts.handlers.system
+    stateless: Any = parts.handlers.stateless_runs
+
+    async def openapi(request: Request) -> Response:
+        return Response(contract.served(parts.graphs.ids, str(request.base_url)), media_type="application/json")
+
+    return [
+        Route("/openapi.json", openapi),
+        Route("/health", system.ready),
+        Route("/ready", system.ready),
+        Route("/live", system.live),
+        Route("/", system.check_health),
+        Route("/runs/{run_id:uuid}/stream", stateless.join_stateless_run_stream),
+        Mount("/docs/static", StaticFiles(directory=STATIC)),
+    ]
+
+
+def _middleware(settings: Settings, config: Config) -> list[Middleware]:
+    cors = config.http.cors if config.http and config.http.cors else None
+    options: dict[str, Any] = {
+        "allow_origins": ["*"], "allow_methods": ["*"], "allow_headers": ["*"], "expose_headers": EXPOSED_HEADERS,
+        "allow_private_network": True,
+    }  # fmt: skip
+    if cors:
+        options.update(cors.model_dump(exclude_none=True))
+        if cors.allow_origins is None and cors.allow_origin_regex is not None:
+            options["allow_origins"] = []
+    middleware = [Middleware(CORSMiddleware, **options), Middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)]
+    if settings.check_contract:
+        middleware.append(Middleware(ContractCheckMiddleware))
+    return middleware
+
+
+def _detail(status: int, detail: str, headers: Any = None) -> JSONResponse:
+    return JSONResponse({"detail": detail}, status, headers)
+
+
+async def _api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return _detail(error.status, error.detail)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _detail(error.status_code, error.detail, error.headers)
+
+
+async def _pool_exhausted(request: Request, error: Exception) -> Response:
+    log.warning("no database connection was free: %s", error)
+    return _detail(503, "The server is busy: no database connection became free in time. Try again.", {"retry-after": "1"})
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    return _detail(500, f"Internal error: {type(error).__name__}. The server's log has the details.")

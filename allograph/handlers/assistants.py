@@ -1,0 +1,180 @@
+"""The operations tagged Assistants."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.store.base import BaseStore
+from pydantic import MISSING
+from starlette.requests import Request
+from uuid_utils.compat import uuid4
+
+from allograph.encoding import dumps
+from allograph.errors import Conflict, Invalid, NotFound
+from allograph.generated import interface, models
+from allograph.handlers.fields import encoded, given, minimal, page, plain, refuse_both, shown
+from allograph.replies import Json, NoContent
+from allograph.runner import introspect
+from allograph.runner.graphs import Graph, Graphs
+from allograph.runner.requests import merged_config
+from allograph.store.assistants import COLUMNS, AssistantFilter, default_assistant_id
+from allograph.store.assistants import Assistants as Store
+from allograph.store.database import Row
+from allograph.store.threads import Threads
+
+_VERSION_COLUMNS = tuple(column for column in COLUMNS if column != "updated_at")
+
+
+class Assistants(interface.Assistants):
+    def __init__(self, assistants: Store, threads: Threads, graphs: Graphs, store: BaseStore) -> None:
+        self.assistants = assistants
+        self.threads = threads
+        self.graphs = graphs
+        self.store = store
+
+    async def create_assistant(self, request: Request, body: models.AssistantCreate) -> Json[models.Assistant]:
+        self._check_graph(body.graph_id)
+        assistant_id = given(body.assistant_id, None) or uuid4()
+        config, context = _configuration(plain(body.config, {}), given(body.context, None))
+        row = await self.assistants.create({
+            "assistant_id": assistant_id, "graph_id": body.graph_id, "config": config, "context": context,
+            "metadata": given(body.metadata, {}), "name": given(body.name, "Untitled"),
+            "description": given(body.description, None),
+        })  # fmt: skip
+        if row is None:
+            row = await self._get(assistant_id)
+            if body.if_exists != "do_nothing":
+                raise Conflict(f"Assistant {assistant_id} already exists")
+        return Json(dumps(shown(row, COLUMNS)))
+
+    async def search_assistants(
+        self, request: Request, body: models.AssistantSearchRequest
+    ) -> Json[list[models.Assistant]]:
+        where = AssistantFilter(given(body.metadata, {}), given(body.graph_id, None), given(body.name, None))
+        rows = await self.assistants.search(
+            where, sort_by=given(body.sort_by, "created_at"), descending=given(body.sort_order, "desc") == "desc",
+            limit=body.limit, offset=body.offset,
+        )  # fmt: skip
+        total = await self.assistants.count(where) if len(rows) == body.limit or body.offset else len(rows)
+        columns = given(body.select, None) or COLUMNS
+        return Json(encoded(rows, columns), headers=page(rows, total=total, limit=body.limit, offset=body.offset))
+
+    async def count_assistants(self, request: Request, body: models.AssistantCountRequest) -> Json[int]:
+        where = AssistantFilter(given(body.metadata, {}), given(body.graph_id, None), given(body.name, None))
+        return Json(dumps(await self.assistants.count(where)))
+
+    async def get_assistant(self, request: Request, assistant_id: UUID) -> Json[models.Assistant]:
+        return Json(dumps(shown(await self._get(assistant_id), COLUMNS)))
+
+    async def delete_assistant(self, request: Request, assistant_id: UUID, *, delete_threads: bool = False) -> NoContent:
+        if not await self.assistants.delete(assistant_id):
+            raise _not_found(assistant_id)
+        if delete_threads:
+            await self.threads.delete_of_assistant(assistant_id)
+        return NoContent()
+
+    async def patch_assistant(
+        self, request: Request, assistant_id: UUID, body: models.AssistantPatch
+    ) -> Json[models.Assistant]:
+        changes: dict[str, Any] = {
+            field: value
+            for field in ("graph_id", "metadata", "name", "description")
+            if (value := getattr(body, field)) is not MISSING
+        }
+        if "graph_id" in changes:
+            self._check_graph(changes["graph_id"])
+        if body.config is not MISSING or body.context is not MISSING:
+            changes["config"], changes["context"] = _configuration(plain(body.config, {}), given(body.context, None))
+        row = await self.assistants.update(assistant_id, changes)
+        if row is None:
+            raise _not_found(assistant_id)
+        return NoContent() if minimal(request) else Json(dumps(shown(row, COLUMNS)))  # type: ignore[return-value]
+
+    async def list_assistant_versions(
+        self, request: Request, assistant_id: UUID, body: models.AssistantVersionsSearchRequest
+    ) -> Json[list[models.Assistant]]:
+        rows = await self.assistants.versions(assistant_id, given(body.metadata, {}), body.limit, body.offset)
+        if not rows:
+            await self._get(assistant_id)
+        return Json(encoded(rows, COLUMNS))
+
+    async def set_latest_assistant_version(
+        self, request: Request, assistant_id: UUID, body: models.AssistantVersionChange | None, *, version: int | None = None
+    ) -> Json[models.Assistant]:
+        wanted = given(body.version, None) if body else None
+        if wanted is not None and version is not None and wanted != version:
+            raise Invalid(f"version is {version} in the query and {wanted} in the body; say one of them")
+        chosen = wanted if wanted is not None else version
+        if chosen is None:
+            raise Invalid("version is missing: give the number of a version of this assistant, in the body or in the query")
+        await self._get(assistant_id)
+        row = await self.assistants.set_version(assistant_id, chosen) if chosen < 2**31 else None
+        if row is None:
+            raise NotFound(f"Version {chosen} not found for assistant {assistant_id}")
+        return Json(dumps(shown(row, COLUMNS)))
+
+    async def get_assistant_graph(
+        self, request: Request, assistant_id: str, *, xray: int | bool = False
+    ) -> Json[dict[str, list[dict[str, Any]]]]:
+        if xray is not True and xray is not False and xray < 1:
+            raise Invalid(f"xray is {xray}; expected true, false, or a depth of 1 or more")
+        async with self._graph(self._assistant_id(assistant_id)) as (_, graph):
+            return Json(dumps(introspect.draw(graph, xray)))
+
+    async def get_assistant_subgraphs(
+        self, request: Request, assistant_id: UUID, *, recurse: bool = False
+    ) -> Json[models.Subgraphs]:
+        async with self._graph(assistant_id) as (_, graph):
+            return Json(dumps(introspect.subgraphs(graph, None, recurse)))
+
+    async def get_assistant_subgraphs_by_namespace(
+        self, request: Request, assistant_id: UUID, namespace: str, *, recurse: bool = False
+    ) -> Json[models.Subgraphs]:
+        async with self._graph(assistant_id) as (_, graph):
+            return Json(dumps(introspect.subgraphs(graph, namespace, recurse)))
+
+    async def get_assistant_schemas(self, request: Request, assistant_id: UUID) -> Json[models.GraphSchema]:
+        async with self._graph(assistant_id) as (row, graph):
+            return Json(dumps({"graph_id": row["graph_id"], **introspect.schemas(graph)}))
+
+    def _assistant_id(self, given_id: str) -> UUID:
+        if given_id in self.graphs:
+            return default_assistant_id(given_id)
+        try:
+            return UUID(given_id)
+        except ValueError:
+            raise NotFound(
+                f"Assistant '{given_id[:200]}' not found: it is neither a UUID nor one of the graphs {', '.join(self.graphs.ids)}"
+            ) from None
+
+    async def _get(self, assistant_id: UUID) -> Row:
+        row = await self.assistants.get(assistant_id)
+        if row is None:
+            raise _not_found(assistant_id)
+        return row
+
+    @contextlib.asynccontextmanager
+    async def _graph(self, assistant_id: UUID) -> AsyncIterator[tuple[Row, Graph]]:
+        """The assistant and its graph, opened as the assistant configures it."""
+        row = await self._get(assistant_id)
+        self._check_graph(row["graph_id"])
+        config: RunnableConfig = row["config"].parsed()
+        async with self.graphs.open(row["graph_id"], access_context="assistants.read", store=self.store, config=config) as graph:
+            yield row, graph
+
+    def _check_graph(self, graph_id: str) -> None:
+        if graph_id not in self.graphs:
+            raise NotFound(f"Graph '{graph_id[:200]}' not found. Expected one of: {sorted(self.graphs.ids)}")
+
+
+def _configuration(config: Mapping[str, Any], context: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    refuse_both(config, context)
+    return merged_config(config, context or None)
+
+
+def _not_found(assistant_id: UUID) -> NotFound:
+    return NotFound(f"Assistant with ID {assistant_id} not found")

@@ -1,0 +1,79 @@
+"""From the bodies that create runs to what the runner is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import MISSING
+
+from allograph.errors import Invalid
+from allograph.generated import models
+from allograph.handlers.fields import given, plain, refuse_both
+from allograph.runner.requests import RunRequest
+
+DEFAULT_RECURSION_LIMIT = 25
+
+
+def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> RunRequest:
+    """Raises `Invalid` for a value that asks for something which this version does not do: nothing is accepted and ignored."""
+    extra: dict[str, Any] = body.model_extra or {}
+    config = plain(body.config, {})
+    context = given(body.context, None)
+    refuse_both(config, context)
+    limit = config.get("recursion_limit")
+    if limit is not None and not 1 <= limit <= 1_000_000:
+        raise Invalid(f"config.recursion_limit is {limit}; expected 1 to 1000000")
+    if body.stream_resumable:
+        raise Invalid("stream_resumable is true, but resumable streams are not available in this version; leave it out")
+    if body.webhook is not MISSING:
+        raise Invalid("webhook is given, but webhooks are not available in this version; leave it out")
+    if given(body.after_seconds, 0):
+        raise Invalid(f"after_seconds is {body.after_seconds}, but delayed runs are not available in this version; leave it out")
+    # The contract's default for this deprecated field is false, which nobody means who does not send it.
+    exits = "checkpoint_during" in body.model_fields_set and not body.checkpoint_during
+    modes = body.stream_mode if isinstance(body.stream_mode, list) else [body.stream_mode]
+    strategy = getattr(body, "multitask_strategy", "enqueue")
+    if strategy in ("interrupt", "rollback"):
+        raise Invalid(f"multitask_strategy is {strategy}, but this version has only enqueue and reject")
+    return RunRequest(
+        assistant_id=str(body.assistant_id),
+        input=given(body.input, None),
+        command=plain(body.command, None),
+        metadata=given(body.metadata, {}),
+        config=config,
+        context=context,
+        checkpoint=_checkpoint(body, extra),
+        stream_mode=list(dict.fromkeys(modes)) or ["values"],
+        stream_subgraphs=body.stream_subgraphs,
+        interrupt_before=_nodes(getattr(body, "interrupt_before", extra.get("interrupt_before", MISSING)), "interrupt_before"),
+        interrupt_after=_nodes(getattr(body, "interrupt_after", extra.get("interrupt_after", MISSING)), "interrupt_after"),
+        feedback_keys=given(body.feedback_keys, None),
+        multitask_strategy=strategy,
+        create_thread=getattr(body, "if_not_exists", "reject") == "create",
+        keep_thread=getattr(body, "on_completion", "delete") == "keep",
+        durability="exit" if exits else body.durability,
+    )
+
+
+def _nodes(value: Any, field: str) -> Any:
+    """Node names, or "*" for all; stateless runs carry them beyond the contract, unchecked until here."""
+    if value is MISSING or value is None:
+        return None
+    if value == "*" or (isinstance(value, list) and all(isinstance(name, str) for name in value)):
+        return value
+    raise Invalid(f'{field} is {str(value)[:100]!r}; expected "*" or a list of node names')
+
+
+def _checkpoint(body: Any, extra: dict[str, Any]) -> dict[str, Any]:
+    checkpoint = dict(plain(getattr(body, "checkpoint", MISSING), {}))
+    # Beyond the contract, and sent by the SDK clients.
+    if (checkpoint_id := extra.get("checkpoint_id")) is not None:
+        checkpoint.setdefault("checkpoint_id", checkpoint_id)
+    checkpoint.pop("thread_id", None)
+    if (checkpoint_id := checkpoint.get("checkpoint_id")) is not None:
+        try:
+            UUID(str(checkpoint_id))
+        except ValueError:
+            raise Invalid(f"checkpoint_id is {str(checkpoint_id)[:100]!r}; expected the UUID of a checkpoint") from None
+    return {key: value for key, value in checkpoint.items() if value is not None}

@@ -1,0 +1,66 @@
+"""The operations tagged Stateless Runs: runs that bring a thread of their own, which goes with them unless it is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+
+from allograph.encoding import dumps
+from allograph.errors import NotFound
+from allograph.generated import interface, models
+from allograph.handlers.fields import shown
+from allograph.handlers.run_requests import run_request
+from allograph.handlers.thread_runs import cancel_of, run_json, run_path, stream_modes
+from allograph.replies import EventStream, Json, LateJson
+from allograph.runner.runner import Runner
+from allograph.store.runs import COLUMNS, Runs
+
+
+class StatelessRuns(interface.StatelessRuns):
+    def __init__(self, runs: Runs, runner: Runner) -> None:
+        self.runs = runs
+        self.runner = runner
+
+    async def create_stateless_run(self, request: Request, body: models.RunCreateStateless) -> Json[Any]:
+        run = await self.runner.accept(run_request(body), None)
+        return Json(run_json(run.row), headers={"content-location": f"/runs/{run.run_id}"})
+
+    async def create_stateless_run_batch(self, request: Request, body: models.RunBatchCreate) -> Json[Any]:
+        requests = [run_request(one) for one in body.root]
+        for one in requests:
+            self.runner.assistant_id(one.assistant_id)
+        rows = await self.runner.accept_batch(requests)
+        return Json(dumps([shown(row, COLUMNS) for row in rows]))
+
+    async def stream_stateless_run(
+        self, request: Request, body: models.RunCreateStreamingStateless
+    ) -> EventStream[models.StreamEvent]:
+        run = await self.runner.accept(run_request(body), None, follow="events")
+        path = f"/runs/{run.run_id}"
+        return EventStream(
+            self.runner.frames(run.reader),
+            {"location": f"{path}/stream", "content-location": path},
+            cancel_of(self.runner, run, body.on_disconnect),
+        )
+
+    async def wait_stateless_run(self, request: Request, body: models.RunCreateStreamingStateless) -> Json[Any]:
+        run = await self.runner.accept(run_request(body), None, follow="end")
+        path = run_path(run.thread_id, run.run_id)
+        return LateJson(
+            self.runner.output(run.reader, run.thread_id, run.run_id),
+            {"location": f"{path}/join", "content-location": path},
+            cancel_of(self.runner, run, body.on_disconnect),
+        )
+
+    async def join_stateless_run_stream(self, request: Request) -> EventStream[models.StreamEvent]:
+        """GET /runs/{run_id}/stream: beyond the contract, called by the SDK clients."""
+        run_id: UUID = request.path_params["run_id"]
+        modes = stream_modes(request)
+        row = await self.runs.find(run_id)
+        if row is None:
+            raise NotFound(f"Run {run_id} not found.")
+        reader = await self.runner.join(row["thread_id"], run_id, "events")
+        path = f"/runs/{run_id}"
+        return EventStream(self.runner.frames(reader, modes), {"location": f"{path}/stream", "content-location": path})

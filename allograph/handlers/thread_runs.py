@@ -1,0 +1,182 @@
+"""The operations tagged Thread Runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+from starlette.requests import Request
+
+from allograph.encoding import dumps
+from allograph.errors import Conflict, Invalid, NotFound
+from allograph.generated import interface, models
+from allograph.handlers.fields import encoded, given, shown
+from allograph.handlers.run_requests import run_request
+from allograph.replies import Accepted, EventStream, Json, LateJson, NoContent
+from allograph.runner.runner import AcceptedRun, Runner
+from allograph.runner.states import not_found
+from allograph.store.database import Row
+from allograph.store.runs import COLUMNS, RunStatus, Runs
+from allograph.store.threads import Threads
+
+STREAM_MODES = ("values", "messages", "messages-tuple", "updates", "events", "debug", "tasks", "checkpoints", "custom")
+
+_NOTHING_TO_CANCEL = "No runs found to cancel."
+_ENDED = (
+    "No matching runs to cancel. Please verify the thread ID and run IDs are correct, and the runs haven't been deleted or completed."
+)
+
+
+class ThreadRuns(interface.ThreadRuns):
+    def __init__(self, runs: Runs, threads: Threads, runner: Runner) -> None:
+        self.runs = runs
+        self.threads = threads
+        self.runner = runner
+
+    async def create_run(
+        self, request: Request, thread_id: UUID, body: models.RunCreateStateful
+    ) -> Json[models.Run]:
+        run = await self.runner.accept(run_request(body), thread_id)
+        return Json(run_json(run.row), headers={"content-location": run_path(run.thread_id, run.run_id)})
+
+    async def stream_run(
+        self, request: Request, thread_id: UUID, body: models.RunCreateStreamingStateful
+    ) -> EventStream[models.StreamEvent]:
+        run = await self.runner.accept(run_request(body), thread_id, follow="events")
+        path = run_path(run.thread_id, run.run_id)
+        return EventStream(
+            self.runner.frames(run.reader),
+            {"location": f"{path}/stream", "content-location": path},
+            cancel_of(self.runner, run, body.on_disconnect),
+        )
+
+    async def wait_run(
+        self, request: Request, thread_id: UUID, body: models.RunCreateStreamingStateful
+    ) -> Json[Any]:
+        run = await self.runner.accept(run_request(body), thread_id, follow="end")
+        path = run_path(run.thread_id, run.run_id)
+        return LateJson(
+            self.runner.output(run.reader, run.thread_id, run.run_id),
+            {"location": f"{path}/join", "content-location": path},
+            cancel_of(self.runner, run, body.on_disconnect),
+        )
+
+    async def list_runs(
+        self, request: Request, thread_id: UUID, *, limit: int = 10, offset: int = 0, status: RunStatus | None = None,
+        select: Sequence[Any] | None = None,
+    ) -> Json[list[models.Run]]:  # fmt: skip
+        if not 1 <= limit <= 1000:
+            raise Invalid(f"limit is {limit}; expected 1 to 1000")
+        if not 0 <= offset < 2**31:
+            raise Invalid(f"offset is {offset}; expected 0 or more")
+        rows = await self.runs.list_of(thread_id, status, limit, offset)
+        if not rows and await self.threads.get(thread_id) is None:
+            raise not_found(thread_id)
+        return Json(encoded(rows, [column for column in select or COLUMNS if column in COLUMNS]))
+
+    async def get_run(self, request: Request, thread_id: UUID, run_id: UUID) -> Json[models.Run]:
+        row = await self.runs.get(thread_id, run_id)
+        if row is None:
+            raise _run_not_found(thread_id, run_id)
+        return Json(run_json(row))
+
+    async def delete_run(self, request: Request, thread_id: UUID, run_id: UUID) -> NoContent:
+        await self.runner.cancel(thread_id, [run_id], "interrupt")
+        await self._ended(thread_id, run_id)
+        if not await self.runs.delete(thread_id, run_id):
+            raise _run_not_found(thread_id, run_id)
+        return NoContent()
+
+    async def cancel_run(
+        self, request: Request, thread_id: UUID, run_id: UUID, *, wait: bool = False,
+        action: Literal["interrupt", "rollback"] = "interrupt",
+    ) -> Json[Any]:  # fmt: skip
+        if not await self.runner.cancel(thread_id, [run_id], action):
+            raise NotFound(_ENDED if await self.runs.get(thread_id, run_id) else _NOTHING_TO_CANCEL)
+        if not wait:
+            return Accepted()  # type: ignore[return-value]
+        await self._ended(thread_id, run_id)
+        path = run_path(thread_id, run_id)
+        return Json(b"{}", headers={"location": f"{path}/join", "content-location": path})
+
+    async def cancel_runs(
+        self, request: Request, body: models.RunsCancel, *, action: Literal["interrupt", "rollback"] = "interrupt"
+    ) -> NoContent:
+        wanted: Any = body.root
+        status = given(getattr(wanted, "status", None), None)
+        thread_id, run_ids = given(wanted.thread_id, None), given(wanted.run_ids, None)
+        if status is not None and (thread_id is not None or run_ids is not None):
+            raise Invalid("give either status, or thread_id and run_ids, not both")
+        if status is not None:
+            statuses: list[RunStatus] = ["pending", "running"] if status == "all" else [status]
+            cancelled = await self.runner.cancel_by_status(statuses, action)
+        else:
+            cancelled = await self.runner.cancel(thread_id, run_ids or [], action)
+        if not cancelled:
+            raise NotFound(_NOTHING_TO_CANCEL)
+        return NoContent()
+
+    async def join_run(
+        self, request: Request, thread_id: UUID, run_id: UUID, *, cancel_on_disconnect: bool = False
+    ) -> Json[Any]:
+        reader = await self.runner.join(thread_id, run_id, "end")
+        path = run_path(thread_id, run_id)
+        return LateJson(
+            self.runner.output(reader, thread_id, run_id),
+            {"location": f"{path}/join", "content-location": path},
+            self._cancel_when_left(thread_id, run_id, cancel_on_disconnect),
+        )
+
+    async def join_run_stream(
+        self, request: Request, thread_id: UUID, run_id: UUID, *, stream_mode: str | None = None,
+        cancel_on_disconnect: bool = False, last_event_id: str | None = None,
+    ) -> EventStream[models.StreamEvent]:  # fmt: skip
+        modes = stream_modes(request)
+        reader = await self.runner.join(thread_id, run_id, "events")
+        path = run_path(thread_id, run_id)
+        return EventStream(
+            self.runner.frames(reader, modes),
+            {"location": f"{path}/stream", "content-location": path},
+            self._cancel_when_left(thread_id, run_id, cancel_on_disconnect),
+        )
+
+    def _cancel_when_left(self, thread_id: UUID, run_id: UUID, wanted: bool) -> Callable[[], Awaitable[Any]] | None:
+        return (lambda: self.runner.cancel(thread_id, [run_id], "interrupt")) if wanted else None
+
+    async def _ended(self, thread_id: UUID, run_id: UUID) -> None:
+        """Return when the run has really ended; at once if it has, or if there is none."""
+        try:
+            reader = await self.runner.join(thread_id, run_id, "end")
+        except NotFound:
+            return
+        async for _ in self.runner.output(reader, thread_id, run_id):
+            pass
+
+
+def run_json(row: Row) -> bytes:
+    return dumps(shown(row, COLUMNS))
+
+
+def run_path(thread_id: UUID, run_id: UUID) -> str:
+    return f"/threads/{thread_id}/runs/{run_id}"
+
+
+def cancel_of(runner: Runner, run: AcceptedRun, on_disconnect: str) -> Callable[[], Awaitable[Any]] | None:
+    """What happens when the client of a new run leaves: nothing, or the run is cancelled."""
+    if on_disconnect != "cancel":
+        return None
+    return lambda: runner.cancel(run.thread_id, [run.run_id], "interrupt")
+
+
+def stream_modes(request: Request) -> set[str]:
+    """The modes that a joining client wants to see; none given means all. May be repeated, or separated by commas."""
+    modes = {mode for given_modes in request.query_params.getlist("stream_mode") for mode in given_modes.split(",") if mode}
+    if unknown := modes.difference(STREAM_MODES):
+        raise Invalid(f"stream_mode is {', '.join(sorted(unknown))[:100]!r}; expected some of {', '.join(STREAM_MODES)}")
+    # Both views of messages are sent as `messages…` events.
+    return {"messages" if mode == "messages-tuple" else mode for mode in modes}
+
+
+def _run_not_found(thread_id: UUID, run_id: UUID) -> NotFound:
+    return NotFound(f"Run {run_id} not found in thread {thread_id}.")

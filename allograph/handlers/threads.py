@@ -1,0 +1,197 @@
+"""The operations tagged Threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import MISSING
+from starlette.requests import Request
+
+from allograph.encoding import dumps
+from allograph.errors import Conflict, Invalid, NotImplementedYet
+from allograph.generated import interface, models
+from allograph.handlers.extract import Extraction
+from allograph.handlers.fields import given, minimal, page, plain, shown
+from allograph.replies import EventStream, Json, NoContent
+from allograph.runner.requests import new_id
+from allograph.runner.runner import Runner
+from allograph.runner.states import States, not_found
+from allograph.store.checkpoints import Checkpoints
+from allograph.store.database import Row
+from allograph.store.threads import COLUMNS, ThreadFilter, Ttl
+from allograph.store.threads import Threads as Store
+
+
+class Threads(interface.Threads):
+    def __init__(self, threads: Store, checkpoints: Checkpoints, states: States, runner: Runner) -> None:
+        self.threads = threads
+        self.checkpoints = checkpoints
+        self.states = states
+        self.runner = runner
+
+    async def create_thread(self, request: Request, body: models.ThreadCreate) -> Json[models.Thread]:
+        thread_id = given(body.thread_id, None) or new_id()
+        supersteps = [step.model_dump()["updates"] for step in given(body.supersteps, [])]
+        row = await self.threads.create(thread_id, given(body.metadata, {}), _ttl(body.ttl))
+        if row is None:
+            if body.if_exists != "do_nothing":
+                raise Conflict(f"Thread with ID {thread_id} already exists")
+            return _thread(await self._get(thread_id))
+        if supersteps:
+            try:
+                await self.states.apply_supersteps(thread_id, supersteps)
+            except BaseException:
+                await self.threads.delete([thread_id])
+                raise
+            row = await self._get(thread_id)
+        return _thread(row)
+
+    async def get_thread(self, request: Request, thread_id: UUID, *, include: str | None = None) -> Json[models.Thread]:
+        return _thread(await self._get(thread_id), included=_included(include))
+
+    async def patch_thread(self, request: Request, thread_id: UUID, body: models.ThreadPatch) -> Json[models.Thread]:
+        row = await self.threads.patch(thread_id, given(body.metadata, {}), _ttl(body.ttl))
+        if row is None:
+            raise not_found(thread_id)
+        return NoContent() if minimal(request) else _thread(row)  # type: ignore[return-value]
+
+    async def delete_thread(self, request: Request, thread_id: UUID) -> NoContent:
+        await self.runner.abandon([thread_id])
+        if not await self.threads.delete([thread_id]):
+            raise not_found(thread_id)
+        return NoContent()
+
+    async def search_threads(self, request: Request, body: models.ThreadSearchRequest) -> Json[list[models.Thread]]:
+        extraction = Extraction.of(given(body.extract, {}))
+        where = ThreadFilter(
+            given(body.metadata, {}), given(body.ids, None), given(body.status, None), given(body.values, None)
+        )
+        rows = await self.threads.search(
+            where, sort_by=given(body.sort_by, "updated_at"), descending=given(body.sort_order, "desc") == "desc",
+            limit=body.limit, offset=body.offset,
+        )  # fmt: skip
+        total = await self.threads.count(where) if len(rows) == body.limit or body.offset else len(rows)
+        columns: Sequence[str] = given(body.select, None) or COLUMNS
+        found = [shown(row, columns) for row in rows]
+        for thread, row in zip(found, rows, strict=True):
+            if extraction.paths:
+                thread["extracted"] = extraction.apply(row)
+        return Json(dumps(found), headers=page(rows, total=total, limit=body.limit, offset=body.offset))
+
+    async def count_threads(self, request: Request, body: models.ThreadCountRequest) -> Json[int]:
+        where = ThreadFilter(given(body.metadata, {}), None, given(body.status, None), given(body.values, None))
+        return Json(dumps(await self.threads.count(where)))
+
+    async def copy_thread(self, request: Request, thread_id: UUID) -> Json[models.Thread]:
+        row = await self.threads.copy(thread_id, new_id())
+        if row is None:
+            raise not_found(thread_id)
+        return _thread(row)
+
+    async def prune_threads(self, request: Request, body: models.ThreadPruneRequest) -> Json[models.ThreadPruneResponse]:
+        thread_ids = list(dict.fromkeys(body.thread_ids))
+        if body.strategy == "delete":
+            await self.runner.abandon(thread_ids)
+            pruned = len(await self.threads.delete(thread_ids))
+        else:
+            known = await self.threads.existing(thread_ids)
+            try:
+                await self.checkpoints.keep_latest(known)
+            except NotImplementedError as error:
+                raise Invalid(f"strategy keep_latest cannot be used on these threads: {error}") from error
+            pruned = len(known)
+        return Json(dumps({"pruned_count": pruned}))
+
+    async def get_thread_storage(self, request: Request, thread_id: UUID) -> Json[models.ThreadStorage]:
+        await self._get(thread_id)
+        return Json(dumps(await self.checkpoints.storage(thread_id)))
+
+    async def get_thread_state(
+        self, request: Request, thread_id: UUID, *, subgraphs: bool | None = None
+    ) -> Json[models.ThreadState]:
+        return Json(dumps(await self.states.get(thread_id, subgraphs=bool(subgraphs))))
+
+    async def get_thread_state_at_checkpoint(
+        self, request: Request, thread_id: UUID, checkpoint_id: UUID, *, subgraphs: bool | None = None
+    ) -> Json[models.ThreadState]:
+        checkpoint = {"checkpoint_id": str(checkpoint_id)}
+        return Json(dumps(await self.states.get(thread_id, checkpoint, subgraphs=bool(subgraphs))))
+
+    async def get_thread_state_at_checkpoint_config(
+        self, request: Request, thread_id: UUID, body: models.ThreadStateCheckpointRequest
+    ) -> Json[models.ThreadState]:
+        checkpoint = plain(body.checkpoint, {})
+        return Json(dumps(await self.states.get(thread_id, checkpoint, subgraphs=given(body.subgraphs, False))))
+
+    async def update_thread_state(
+        self, request: Request, thread_id: UUID, body: models.ThreadStateUpdate
+    ) -> Json[models.ThreadStateUpdateResponse]:
+        checkpoint = plain(body.checkpoint, {})
+        # Beyond the contract, and sent by the SDK clients.
+        if (checkpoint_id := (body.model_extra or {}).get("checkpoint_id")) is not None:
+            checkpoint.setdefault("checkpoint_id", str(checkpoint_id))
+        made = await self.states.update(
+            thread_id, given(body.values, None), as_node=given(body.as_node, None), checkpoint=checkpoint
+        )
+        identity = {"thread_id": made["thread_id"], "checkpoint_ns": made["checkpoint_ns"], "checkpoint_id": made["checkpoint_id"]}
+        return Json(dumps({"checkpoint": identity, "configurable": identity, "checkpoint_id": identity["checkpoint_id"]}))
+
+    async def get_thread_history(
+        self, request: Request, thread_id: UUID, *, limit: int = 10, before: str | None = None
+    ) -> Json[list[models.ThreadState]]:
+        if not 1 <= limit <= 1000:
+            raise Invalid(f"limit is {limit}; expected 1 to 1000")
+        return Json(dumps(await self.states.history(thread_id, limit=limit, before=before)))
+
+    async def search_thread_history(
+        self, request: Request, thread_id: UUID, body: models.ThreadStateSearch
+    ) -> Json[list[models.ThreadState]]:
+        before = plain(body.before, {}).get("checkpoint_id")
+        history = await self.states.history(
+            thread_id, limit=body.limit, before=before, metadata=given(body.metadata, None), checkpoint=plain(body.checkpoint, None)
+        )
+        return Json(dumps(history))
+
+    async def join_thread_stream(
+        self, request: Request, thread_id: UUID, *,
+        stream_modes: Sequence[Literal["lifecycle", "run_modes", "state_update"]] = ("run_modes",),
+        stream_mode: Sequence[Literal["lifecycle", "run_modes", "state_update"]] | None = None,
+        last_event_id: str | None = None,
+    ) -> EventStream[models.StreamEvent]:  # fmt: skip
+        raise NotImplementedYet("Streams of a whole thread are not available in this version; join the stream of a run instead.")
+
+    async def _get(self, thread_id: UUID) -> Row:
+        row = await self.threads.get(thread_id)
+        if row is None:
+            raise not_found(thread_id)
+        return row
+
+
+def _ttl(ttl: Any) -> Ttl | None:
+    if ttl is MISSING or ttl is None:
+        return None
+    minutes = given(ttl.ttl, None)
+    if minutes is None:
+        raise Invalid("ttl.ttl is missing: give the time to live in minutes")
+    if not 0 < minutes <= 60 * 24 * 365 * 100:
+        raise Invalid(f"ttl.ttl is {minutes}; expected a number of minutes above 0 and of at most a hundred years")
+    return Ttl(minutes, given(ttl.strategy, "delete"))
+
+
+def _included(include: str | None) -> set[str]:
+    fields = {field.strip() for field in include.split(",")} - {""} if include else set()
+    if unknown := fields - {"ttl"}:
+        raise Invalid(f"include is {', '.join(sorted(unknown))!r}; expected a comma-separated list of: ttl")
+    return fields
+
+
+
+def _thread(row: Row, included: set[str] | frozenset[str] = frozenset()) -> Json[models.Thread]:
+    thread = shown(row, COLUMNS)
+    if "ttl" in included and row["ttl_minutes"] is not None:
+        thread["ttl"] = {
+            "strategy": row["ttl_strategy"], "ttl_minutes": row["ttl_minutes"], "expires_at": row["expires_at"],
+        }  # fmt: skip
+    return Json(dumps(thread))

@@ -1,0 +1,131 @@
+"""Operations as routes: what the generated `routes.py` stands on.
+
+One route per path: a path that lacks a method answers 405 with all the methods it has, and fewer routes are tried.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from allograph.errors import NotImplementedYet, StartupError
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the contract and the handler method that answers it."""
+
+    operation_id: str
+    method: str
+    path: str
+    tag: str
+    interface: type
+    """The generated `Protocol` of the tag."""
+    field: str
+    """The field of the generated `Handlers` that holds the tag's handler."""
+    name: str
+    """The method of `interface`."""
+    summary: str
+    statuses: tuple[int, ...]
+    """The statuses that the contract declares."""
+    endpoint: Callable[[Any, Request], Awaitable[Response]]
+    """Parses and checks a request and calls the method of the handler given first."""
+
+    @property
+    def qualified_name(self) -> str:
+        return f"{self.interface.__name__}.{self.name}"
+
+
+class PathRoute(Route):
+    """All operations of one path. `scope["operation"]` is the one that answers, for middleware to read."""
+
+    def __init__(self, path: str, operations: Mapping[str, tuple[Operation, Endpoint]]) -> None:
+        self.operations = {method: operation for method, (operation, _) in operations.items()}
+        self._endpoints = operations
+        super().__init__(path, self._answer, methods=list(operations), name=path, include_in_schema=False)
+
+    async def _answer(self, request: Request) -> Response:
+        method = request.method
+        operation, endpoint = self._endpoints["GET" if method == "HEAD" else method]
+        request.scope["operation"] = operation
+        return await endpoint(request)
+
+
+def implemented(operation: Operation, handler: object | None) -> bool:
+    """Whether `handler` has a method of its own for the operation; what it inherits answers nothing."""
+    method = getattr(type(handler), operation.name, None)
+    return method is not None and method is not getattr(operation.interface, operation.name)
+
+
+def check(operations: Sequence[Operation], handlers: object) -> list[Operation]:
+    """The operations without a handler.
+
+    Raises `StartupError`, naming class and method, for one that cannot be called as the interface says.
+    """
+    missing = []
+    for operation in operations:
+        handler = getattr(handlers, operation.field)
+        if implemented(operation, handler):
+            _check_signature(operation, type(handler))
+        else:
+            missing.append(operation)
+    return missing
+
+
+def _check_signature(operation: Operation, handler: type) -> None:
+    declared = inspect.signature(getattr(operation.interface, operation.name))
+    method = inspect.getattr_static(handler, operation.name)
+    if not inspect.iscoroutinefunction(inspect.unwrap(method)):
+        raise StartupError(
+            f"{handler.__name__}.{operation.name} must be `async def {operation.name}{declared}`, not a plain function"
+        )
+    actual = inspect.signature(method)
+    if not _fits(list(declared.parameters.values()), list(actual.parameters.values())):
+        raise StartupError(
+            f"{handler.__name__}.{operation.name} has the signature {actual}, "
+            f"but the operation {operation.method} {operation.path} calls it as {declared}"
+        )
+
+
+def _fits(declared: list[inspect.Parameter], actual: list[inspect.Parameter]) -> bool:
+    """Whether every call that `declared` allows is one that `actual` allows."""
+    kinds = inspect.Parameter
+    by_name = {p.name: p for p in actual}
+    if any(p.kind in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD) for p in actual):
+        return True
+    positional = [p.name for p in declared if p.kind is kinds.POSITIONAL_OR_KEYWORD]
+    if positional != [p.name for p in actual if p.kind is not kinds.KEYWORD_ONLY][: len(positional)]:
+        return False
+    if any(p.name not in by_name for p in declared):
+        return False
+    names = {p.name for p in declared}
+    return all(p.default is not kinds.empty for p in actual if p.name not in names)
+
+
+def routes(operations: Sequence[Operation], handlers: object) -> list[PathRoute]:
+    """One route per path, in the order of `operations`. An operation without a handler answers 501 with a sentence."""
+    missing = set(check(operations, handlers))
+    paths: dict[str, dict[str, tuple[Operation, Endpoint]]] = {}
+    for operation in operations:
+        endpoint: Endpoint = (
+            partial(_not_implemented, operation)
+            if operation in missing
+            else partial(operation.endpoint, getattr(handlers, operation.field))
+        )
+        paths.setdefault(operation.path, {})[operation.method] = (operation, endpoint)
+    return [PathRoute(path, methods) for path, methods in paths.items()]
+
+
+async def _not_implemented(operation: Operation, request: Request) -> Response:
+    raise NotImplementedYet(
+        f"{operation.method} {operation.path} is not implemented yet: no handler defines {operation.qualified_name}"
+    )

@@ -1,0 +1,207 @@
+"""The events of a run, in order, from the one task that writes them to any number of readers.
+
+A `RunStream` exists while a run executes here or somebody waits for it here. Each event gets the next number of its run. A
+reader sees every event from where it began, once and in order, then the end; it never slows the writer: what it has not read
+yet is kept up to `MAX_BACKLOG` bytes, and a reader that falls behind that is cut off with an error event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+from itertools import islice
+from uuid import UUID
+
+from allograph.encoding import dumps
+
+MAX_BACKLOG = 16 * 1024 * 1024
+"""Bytes of unread events that a run keeps for its slowest reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    seq: int
+    """1 for the first event of the run, without gaps."""
+    name: str
+    """What follows `event:` on the wire: a stream mode, with the namespace of a subgraph behind `|`."""
+    frame: bytes
+    """The event as it stands on the wire, without an `id:` line."""
+
+    @property
+    def mode(self) -> str:
+        """The stream mode that it belongs to: `messages` for `messages/partial` and for `messages|child:<id>`."""
+        return self.name.partition("|")[0].partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a run as a waiting client is told it: `output` is the JSON body of wait and join."""
+
+    status: str
+    output: bytes
+
+
+def frame(name: str, data: bytes) -> bytes:
+    """An event in SSE framing, with the reference's CRLF line ends."""
+    return b"event: %b\r\ndata: %b\r\n\r\n" % (name.encode(), data)
+
+
+class RunStream:
+    """The log of one run in this process."""
+
+    def __init__(self, run_id: UUID) -> None:
+        self.run_id = run_id
+        self.ended: Ended | None = None
+        self._events: deque[Event] = deque()
+        self._bytes = 0
+        self._next = 1
+        self._readers: set[Reader] = set()
+        self._waiting: set[Reader] = set()
+        self._end_waiters: set[asyncio.Future[Ended]] = set()
+
+    def append(self, name: str, data: bytes) -> None:
+        event = Event(self._next, name, frame(name, data))
+        self._next += 1
+        if not self._readers:
+            return
+        self._events.append(event)
+        self._bytes += len(event.frame)
+        while self._bytes > MAX_BACKLOG:
+            self._cut_off_slowest()
+        for reader in self._readers:
+            reader.wake()
+
+    def end(self, ended: Ended) -> None:
+        if self.ended:
+            return
+        self.ended = ended
+        for reader in self._readers:
+            reader.wake()
+        for waiter in self._end_waiters:
+            if not waiter.done():
+                waiter.set_result(ended)
+
+    def read(self, *, events: bool = True) -> Reader:
+        """A reader of everything that is appended from now on; register it before the run can start.
+
+        Without `events` it only waits for the end, and nothing is kept for it.
+        """
+        reader = Reader(self, self._next)
+        (self._readers if events else self._waiting).add(reader)
+        return reader
+
+    async def wait(self, seconds: float) -> Ended | None:
+        """The end of the run, or None when it has not come within `seconds`."""
+        if self.ended:
+            return self.ended
+        waiter: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self._end_waiters.add(waiter)
+        try:
+            done, _ = await asyncio.wait([waiter], timeout=seconds)
+            return waiter.result() if done else None
+        finally:
+            self._end_waiters.discard(waiter)
+
+    @property
+    def idle(self) -> bool:
+        """Nobody reads it and nobody waits for it."""
+        return not self._readers and not self._waiting
+
+    def _unread(self, position: int) -> list[Event]:
+        if not self._events or position >= self._next:
+            return []
+        start = max(0, position - self._events[0].seq)
+        return list(islice(self._events, start, None))
+
+    def _forget_read(self) -> None:
+        behind = min((reader.position for reader in self._readers), default=self._next)
+        while self._events and self._events[0].seq < behind:
+            self._bytes -= len(self._events.popleft().frame)
+
+    def _cut_off_slowest(self) -> None:
+        slowest = min(self._readers, key=lambda reader: reader.position)
+        slowest.cut_off = True
+        slowest.wake()
+        self._readers.discard(slowest)
+        self._forget_read()
+
+    def _leave(self, reader: Reader) -> None:
+        self._readers.discard(reader)
+        self._waiting.discard(reader)
+        self._forget_read()
+
+
+class Reader:
+    """One reader of a run's events. Use as a context manager, so that a reader that leaves is forgotten."""
+
+    def __init__(self, stream: RunStream, position: int) -> None:
+        self.stream = stream
+        self.position = position
+        self.cut_off = False
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stream._leave(self)
+
+    async def next(self, seconds: float) -> list[Event] | None:
+        """All events that are there, at least one; `[]` when `seconds` passed without any; None after the last."""
+        while True:
+            self._wake.clear()
+            if self.cut_off:
+                raise SlowReaderError
+            if events := self.stream._unread(self.position):
+                self.position = events[-1].seq + 1
+                self.stream._forget_read()
+                return events
+            if self.stream.ended:
+                return None
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._wake.wait()
+            except TimeoutError:
+                return []
+
+
+class SlowReaderError(Exception):
+    """This reader fell more than `MAX_BACKLOG` bytes behind and was cut off."""
+
+
+class Streams:
+    """The runs of which this process hears."""
+
+    def __init__(self) -> None:
+        self._streams: dict[UUID, RunStream] = {}
+
+    def open(self, run_id: UUID) -> RunStream:
+        """The stream of a run that has not ended, made when it is asked for first."""
+        stream = self._streams.get(run_id)
+        if stream is None:
+            stream = self._streams[run_id] = RunStream(run_id)
+        return stream
+
+    def get(self, run_id: UUID) -> RunStream | None:
+        return self._streams.get(run_id)
+
+    def end(self, run_id: UUID, ended: Ended) -> None:
+        """Tell everybody who reads or waits; they keep the stream, this registry forgets it."""
+        if stream := self._streams.pop(run_id, None):
+            stream.end(ended)
+
+    def leave(self, run_id: UUID, *, executing: Collection[UUID]) -> None:
+        """Called when a reader has gone: a stream that nobody writes and nobody reads is forgotten."""
+        stream = self._streams.get(run_id)
+        if stream and stream.idle and run_id not in executing:
+            del self._streams[run_id]
+
+    @property
+    def waiting(self) -> list[UUID]:
+        """Runs whose end somebody here waits for."""
+        return [run_id for run_id, stream in self._streams.items() if not stream.idle]

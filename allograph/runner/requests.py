@@ -1,0 +1,112 @@
+"""From what a client asks for to a run that can be stored: assistant, thread and request merged, nothing left to look up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid4, uuid7
+
+from allograph.encoding import dumps
+from allograph.store.database import Row
+from allograph.store.runs import NewRun
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What RunCreateStateful and RunCreateStateless say, with the contract's defaults filled in."""
+
+    assistant_id: str
+    """The id of an assistant, or of a graph, whose default assistant is meant."""
+    input: Any = None
+    command: dict[str, Any] | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] | None = None
+    checkpoint: dict[str, Any] = field(default_factory=dict)
+    stream_mode: list[str] = field(default_factory=lambda: ["values"])
+    stream_subgraphs: bool = False
+    interrupt_before: Any = None
+    interrupt_after: Any = None
+    feedback_keys: list[str] | None = None
+    multitask_strategy: str = "enqueue"
+    create_thread: bool = False
+    """Make the thread if it does not exist."""
+    keep_thread: bool = False
+    """Of a stateless run: do not delete its thread."""
+    durability: str = "async"
+
+
+def new_id() -> UUID:
+    """A UUIDv7: ids made later sort later."""
+    return uuid7()
+
+
+def merged_config(config: Mapping[str, Any], context: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`config` and `context` with what each says in both: LangGraph graphs read one or the other.
+
+    Callers have refused requests that give both.
+    """
+    if context is None:
+        return dict(config), dict(config.get("configurable", {}))
+    return {**config, "configurable": dict(context)}, dict(context)
+
+
+def build_run(
+    request: RunRequest, assistant: Row, thread_id: UUID | None, known: Mapping[str, Any] | None, described: Mapping[str, Any]
+) -> NewRun:
+    """The run to store.
+
+    `thread_id` None asks for a stateless run, which gets a thread of its own. `known` is the metadata of the thread, None when
+    it does not exist. `described` is what the server says of itself in the metadata of each checkpoint.
+    """
+    run_id = new_id()
+    stateless = thread_id is None
+    thread_id = thread_id or new_id()
+    assistant_config: dict[str, Any] = assistant["config"].parsed()
+    own = {"graph_id": assistant["graph_id"], "assistant_id": str(assistant["assistant_id"])}
+    metadata = {
+        **assistant["metadata"], **(known or {}), **own, **request.config.get("metadata", {}), **request.metadata,
+    }  # fmt: skip
+    config, context = merged_config(request.config, request.context)
+    context = {**assistant["context"].parsed(), **context}
+    settings = {key: value for key, value in {**assistant_config, **config}.items() if key not in ("configurable", "metadata")}
+    thread_config = {**settings, "configurable": assistant_config.get("configurable", {})}
+    if given := request.config.get("metadata"):
+        thread_config["metadata"] = given
+    kwargs = {
+        "input": request.input,
+        "command": request.command,
+        "config": {
+            **settings,
+            "configurable": {
+                **assistant_config.get("configurable", {}), **config.get("configurable", {}), **request.checkpoint,
+                "langgraph_auth_user": None, "langgraph_auth_user_id": "", "langgraph_auth_permissions": [],
+                "langgraph_request_id": str(uuid4()), "__request_start_time_ms__": int(time.time() * 1000),
+                "__after_seconds__": 0,
+                "run_id": str(run_id), "thread_id": str(thread_id), **own, "user_id": "",
+            },
+            "metadata": {**metadata, **described},
+        },
+        "context": context,
+        "stream_mode": request.stream_mode,
+        "interrupt_before": request.interrupt_before,
+        "interrupt_after": request.interrupt_after,
+        "webhook": None,
+        "feedback_keys": request.feedback_keys,
+        "temporary": stateless and not request.keep_thread,
+        "subgraphs": request.stream_subgraphs,
+        "resumable": False,
+        "checkpoint_during": request.durability != "exit",
+        "durability": request.durability,
+    }  # fmt: skip
+    return NewRun(
+        run_id=run_id, thread_id=thread_id, assistant_id=assistant["assistant_id"], metadata=metadata, kwargs=dumps(kwargs),
+        multitask_strategy=request.multitask_strategy,
+        thread_metadata={**request.metadata, **own} if known is None and not stateless else own,
+        thread_config=dumps(thread_config), creates_thread=known is None,
+        temporary=stateless and not request.keep_thread,
+    )  # fmt: skip

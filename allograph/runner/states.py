@@ -1,0 +1,162 @@
+"""The states of threads, read and changed through the graphs that made them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import EmptyInputError, InvalidUpdateError
+from langgraph.store.base import BaseStore
+from langgraph.types import StateSnapshot, StateUpdate
+
+from allograph.errors import ApiError, BadRequest, Conflict, NotFound
+from allograph.runner.execution import run_input
+from allograph.runner.graphs import Graph, Graphs
+from allograph.runner.state import interrupts_by_task, state_shown
+from allograph.store.checkpoints import Checkpoints
+from allograph.store.database import Row
+from allograph.store.threads import Threads
+
+EMPTY = state_shown(StateSnapshot({}, (), {}, None, None, None, (), ()))
+"""The state of a thread on which nothing has run."""
+
+
+def not_found(thread_id: UUID) -> NotFound:
+    return NotFound(f"Thread with ID {thread_id} not found")
+
+
+class States:
+    """Reads and updates. `checkpoint` arguments have the keys of the contract's CheckpointConfig; `thread_id` in them is not read."""
+
+    def __init__(self, threads: Threads, checkpoints: Checkpoints, graphs: Graphs, store: BaseStore, parallel_updates: int) -> None:
+        self.threads = threads
+        self.checkpoints = checkpoints
+        self.graphs = graphs
+        self.store = store
+        # An update holds one connection and needs a second one: this many at once cannot exhaust the pool.
+        self._updates = asyncio.Semaphore(parallel_updates)
+
+    async def get(self, thread_id: UUID, checkpoint: Mapping[str, Any] | None = None, *, subgraphs: bool = False) -> dict[str, Any]:
+        """A state, the newest or the one at `checkpoint`. Raises `NotFound` for an unknown thread or checkpoint."""
+        thread = await self._thread(thread_id)
+        async with self._graph(thread, required=False) as graph:
+            if graph is None:
+                if checkpoint and checkpoint.get("checkpoint_id"):
+                    raise _no_checkpoint(thread_id, checkpoint)
+                return EMPTY
+            with _refused():
+                snapshot = await graph.aget_state(_config(thread_id, checkpoint), subgraphs=subgraphs)
+        if snapshot.metadata is None:
+            if checkpoint and checkpoint.get("checkpoint_id"):
+                raise _no_checkpoint(thread_id, checkpoint)
+            return EMPTY
+        return state_shown(snapshot)
+
+    async def history(
+        self, thread_id: UUID, *, limit: int, before: str | None = None, metadata: Mapping[str, Any] | None = None,
+        checkpoint: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """States, newest first: those before the checkpoint id `before`, of the namespace of `checkpoint`, with `metadata` in theirs."""
+        thread = await self._thread(thread_id)
+        async with self._graph(thread, required=False) as graph:
+            if graph is None:
+                return []
+            config = _config(thread_id, checkpoint)
+            earlier = _config(thread_id, {"checkpoint_id": before}) if before else None
+            with _refused():
+                snapshots = graph.aget_state_history(config, filter=dict(metadata or {}) or None, before=earlier, limit=limit)
+                return [state_shown(snapshot) async for snapshot in snapshots]
+
+    async def update(
+        self, thread_id: UUID, values: Any, *, as_node: str | None = None, checkpoint: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Write a checkpoint as if `as_node` had returned `values`; answer what identifies it.
+
+        Raises `Conflict` while runs of the thread are active, `BadRequest` for what the graph does not take.
+        """
+        thread = await self._thread(thread_id)
+        async with self._changing(thread) as graph:
+            with _refused():
+                config = await graph.aupdate_state(_config(thread_id, checkpoint, thread), values, as_node=as_node)
+            return dict(config["configurable"])
+
+    async def apply_supersteps(self, thread_id: UUID, supersteps: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+        """Make a thread's state from updates, one checkpoint for each super-step; each update has `values`, `command`, `as_node`."""
+        thread = await self._thread(thread_id)
+        steps = [
+            [
+                StateUpdate(run_input({"command": one["command"]}) if one.get("command") else one.get("values"), one["as_node"])
+                for one in updates
+            ]
+            for updates in supersteps
+        ]
+        async with self._changing(thread) as graph:
+            with _refused():
+                await graph.abulk_update_state(_config(thread_id, None), steps)
+
+    @contextlib.asynccontextmanager
+    async def _changing(self, thread: Row) -> AsyncIterator[Graph]:
+        """The graph, while no run of the thread can start; afterwards the thread's row shows the new state."""
+        thread_id: UUID = thread["thread_id"]
+        async with self._graph(thread, required=True) as graph, self._updates, self.threads.locked(thread_id) as locked:
+            if locked is None:
+                raise not_found(thread_id)
+            if locked.active_runs:
+                raise Conflict(f"Thread {thread_id} has {locked.active_runs} pending or running runs; wait for them or cancel them first.")
+            assert graph is not None
+            yield graph
+            snapshot = await graph.aget_state(_config(thread_id, None))
+            resting = "interrupted" if snapshot.next else "idle"
+            await locked.set_state(snapshot.values, interrupts_by_task(snapshot), resting)
+
+    async def _thread(self, thread_id: UUID) -> Row:
+        thread = await self.threads.get(thread_id)
+        if thread is None:
+            raise not_found(thread_id)
+        return thread
+
+    @contextlib.asynccontextmanager
+    async def _graph(self, thread: Row, *, required: bool) -> AsyncIterator[Graph | None]:
+        graph_id = thread["metadata"].get("graph_id")
+        if graph_id is None:
+            if required:
+                raise BadRequest(
+                    f"Thread {thread['thread_id']} has no graph yet: no run was made on it. Make one, or set graph_id in its metadata."
+                )
+            yield None
+            return
+        if graph_id not in self.graphs:
+            raise NotFound(f"Graph '{graph_id}' of thread {thread['thread_id']} is not served here. Served are: {', '.join(self.graphs.ids)}")
+        async with self.graphs.open(
+            graph_id, access_context="threads.update" if required else "threads.read", store=self.store,
+            checkpointer=self.checkpoints.saver(), config=_config(thread["thread_id"], None, thread),
+        ) as graph:  # fmt: skip
+            yield graph
+
+
+def _config(thread_id: UUID, checkpoint: Mapping[str, Any] | None, thread: Row | None = None) -> RunnableConfig:
+    configurable = {key: value for key, value in (checkpoint or {}).items() if value is not None}
+    configurable["thread_id"] = str(thread_id)
+    if thread is not None:
+        configurable["graph_id"] = thread["metadata"]["graph_id"]
+    configurable.setdefault("checkpoint_ns", "")
+    return {"configurable": configurable}
+
+
+def _no_checkpoint(thread_id: UUID, checkpoint: Mapping[str, Any]) -> NotFound:
+    return NotFound(f"Checkpoint {checkpoint['checkpoint_id']} not found in thread {thread_id}")
+
+
+@contextlib.contextmanager
+def _refused() -> Any:
+    """What LangGraph does not take is the client's mistake, in LangGraph's own words."""
+    try:
+        yield
+    except ApiError:
+        raise
+    except (InvalidUpdateError, EmptyInputError, ValueError, KeyError, TypeError) as error:
+        raise BadRequest(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'refused by the graph'}") from error

@@ -1,0 +1,242 @@
+"""A worker: claims runs while it has room, executes them, and writes their ends.
+
+What must be true of it is written in docs/durability.md. In short: a run is executed by the worker that holds its row (same
+worker, same attempt); a worker that lost it cancels the graph and writes nothing; a run that was accepted ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from uuid import UUID
+
+import psycopg
+from langgraph.store.base import BaseStore
+from psycopg_pool import PoolTimeout
+
+from allograph.encoding import dumps
+from allograph.runner.events import Ended, Streams
+from allograph.runner.execution import Execution, Result, error_shown
+from allograph.runner.graphs import Graphs
+from allograph.runner.lease import Lease
+from allograph.settings import Settings
+from allograph.store.checkpoints import Checkpoints
+from allograph.store.database import Row
+from allograph.store.runs import CancelAction, ClaimedRun, Outcome, Runs
+
+log = logging.getLogger("allograph.worker")
+
+FINISH_RETRY_SECONDS = 0.5
+HAND_BACK_SECONDS = 10.0
+"""How long graphs may take to let go when their runs are handed back."""
+
+
+class Worker:
+    """Executes runs in this process's event loop, at most `capacity` at once."""
+
+    def __init__(
+        self, worker_id: UUID, capacity: int, *, runs: Runs, checkpoints: Checkpoints, graphs: Graphs, store: BaseStore,
+        streams: Streams, settings: Settings,
+    ) -> None:  # fmt: skip
+        self.worker_id = worker_id
+        self.capacity = capacity
+        self.runs = runs
+        self.checkpoints = checkpoints
+        self.graphs = graphs
+        self.store = store
+        self.streams = streams
+        self.settings = settings
+        self._executing: dict[UUID, tuple[Execution, asyncio.Task[None]]] = {}
+        self._unseen: set[UUID] = set()
+        self._reserved = 0
+        self._backlog = False
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._deadline = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._lease = Lease(
+            runs.database.conninfo, worker_id, settings.lease_seconds,
+            on_held=lambda held: self._from_thread(self._on_held, held), on_lost=lambda: self._from_thread(self._on_lost),
+        )  # fmt: skip
+
+    async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self.runs.heartbeat(self.worker_id, self.settings.lease_seconds)
+        self._lease.start()
+        self._tasks = [
+            asyncio.create_task(self._claim_forever(), name="claim"),
+            asyncio.create_task(self._reclaim_forever(), name="reclaim"),
+        ]
+
+    def drain(self, grace_seconds: float) -> None:
+        """Take no more runs; those that execute have this long from now, before `stop` hands them back."""
+        if not self._stopping:
+            self._stopping = True
+            self._deadline = self._loop.time() + grace_seconds
+
+    async def stop(self) -> None:
+        """Wait until what drains is done or its time is over, then hand back what is left and give up the lease."""
+        self.drain(self.settings.shutdown_grace_seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if executing := self._execution_tasks():
+            seconds = max(0.0, self._deadline - self._loop.time())
+            log.info("waiting up to %.0f s for %d runs", seconds, len(executing))
+            await asyncio.wait(executing, timeout=seconds)
+        if left := self._execution_tasks():
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=HAND_BACK_SECONDS)
+        await asyncio.to_thread(self._lease.stop)
+        with contextlib.suppress(psycopg.Error, PoolTimeout):
+            await self.runs.forget_worker(self.worker_id)
+
+    def _execution_tasks(self) -> list[asyncio.Task[None]]:
+        return [task for _, task in self._executing.values()]
+
+    # -- room -----------------------------------------------------------------------------------------------------------------
+
+    @property
+    def executing(self) -> Sequence[UUID]:
+        return list(self._executing)
+
+    def reserve(self) -> bool:
+        """Keep room for a run that is about to be accepted; give it back with `start_run` or `release`.
+
+        False when there is none, or when runs wait in the queue: a new one must not overtake them.
+        """
+        if self._stopping or self._backlog or self._room() <= 0:
+            return False
+        self._reserved += 1
+        return True
+
+    def release(self) -> None:
+        self._reserved -= 1
+        self.wake()
+
+    def start_run(self, run: ClaimedRun) -> None:
+        """Execute a run that was accepted into room that `reserve` kept."""
+        self._reserved -= 1
+        self._begin(run)
+
+    def wake(self) -> None:
+        """There may be something to claim."""
+        self._wake.set()
+
+    def _room(self) -> int:
+        return self.capacity - len(self._executing) - self._reserved
+
+    async def _claim_forever(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                if (room := self._room()) > 0:
+                    claimed = await self.runs.claim(self.worker_id, room)
+                    self._backlog = len(claimed) == room
+                    for run in claimed:
+                        self._begin(run)
+                    if claimed and self._room() > 0:
+                        continue
+                else:
+                    self._backlog = True
+            except (psycopg.Error, PoolTimeout) as error:
+                log.warning("claiming again after: %s", str(error).strip())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.poll_seconds):
+                    await self._wake.wait()
+
+    async def _reclaim_forever(self) -> None:
+        while True:
+            try:
+                for row in await self.runs.reclaim(self.settings.job_max_retries):
+                    log.warning("run %s lost its worker in attempt %d; it is %s now", row["run_id"], row["attempt"], row["status"])
+                await self.runs.sweep()
+            except (psycopg.Error, PoolTimeout) as error:
+                log.warning("looking for lost runs again after: %s", str(error).strip())
+            await asyncio.sleep(self.settings.lease_seconds / 2)
+
+    # -- execution ------------------------------------------------------------------------------------------------------------
+
+    def _begin(self, run: ClaimedRun) -> None:
+        execution = Execution(
+            run, self.streams.open(run.run_id), graphs=self.graphs, checkpoints=self.checkpoints, store=self.store,
+            timeout=self.settings.job_timeout_seconds,
+        )  # fmt: skip
+        task = asyncio.create_task(self._execute(execution), name=f"run-{run.run_id}")
+        self._executing[run.run_id] = (execution, task)
+
+    async def _execute(self, execution: Execution) -> None:
+        run = execution.run
+        try:
+            result = await execution.execute()
+            if await self._write_end(run, result):
+                self.streams.end(run.run_id, Ended(result.outcome.status, result.output))
+            else:
+                log.warning("run %s was taken away from this worker; its end was not written", run.run_id)
+        except asyncio.CancelledError:
+            if self._stopping and await self._hand_back(run):
+                log.info("run %s was handed back to the queue", run.run_id)
+        finally:
+            self._executing.pop(run.run_id, None)
+            self.streams.leave(run.run_id, executing=self._executing)
+            self.wake()
+
+    async def _write_end(self, run: ClaimedRun, result: Result) -> bool:
+        """Write the end, however long the database is away: whether it still counts, the lease decides."""
+        write = self.runs.finish_rolled_back if result.rolled_back else self.runs.finish
+        outcome = result.outcome
+        while True:
+            try:
+                return await write(run, outcome)
+            except (psycopg.OperationalError, PoolTimeout) as error:
+                log.warning("writing the end of run %s again after: %s", run.run_id, str(error).strip())
+                await asyncio.sleep(FINISH_RETRY_SECONDS)
+            except psycopg.Error as error:
+                if outcome.status == "error" and outcome.values is None:
+                    raise
+                log.exception("the end of run %s cannot be stored", run.run_id)
+                outcome = Outcome("error", "error", error=dumps(error_shown(error)))
+
+    async def _hand_back(self, run: ClaimedRun) -> bool:
+        try:
+            return await asyncio.shield(self.runs.hand_back(run))
+        except (psycopg.Error, PoolTimeout):
+            return False  # its lease runs out instead
+
+    def cancel(self, run_id: UUID, action: CancelAction) -> None:
+        """Ask a run that executes here to end; unknown ids are another worker's."""
+        if entry := self._executing.get(run_id):
+            execution, task = entry
+            if execution.cancel_action is None and not execution.settling:
+                execution.cancel_action = action
+                task.cancel()
+
+    # -- what the lease tells -------------------------------------------------------------------------------------------------
+
+    def _from_thread(self, callback: object, *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
+            self._loop.call_soon_threadsafe(callback, *arguments)  # type: ignore[arg-type]
+
+    def _on_held(self, held: list[Row]) -> None:
+        rows = {(row["run_id"], row["attempt"]): row for row in held}
+        unseen = set()
+        for run_id, (execution, task) in list(self._executing.items()):
+            row = rows.get((run_id, execution.run.attempt))
+            if row is None:
+                # Once may be a run that began or ended while the lease looked; twice, it was taken away.
+                unseen.add(run_id)
+                if run_id in self._unseen and not execution.settling:
+                    log.error("run %s was taken away from this worker", run_id)
+                    task.cancel()
+            elif row["cancel_action"]:
+                self.cancel(run_id, row["cancel_action"])
+        self._unseen = unseen
+
+    def _on_lost(self) -> None:
+        log.error("the lease of this worker ran out; its runs are left to others")
+        for execution, task in self._executing.values():
+            if not execution.settling:
+                task.cancel()

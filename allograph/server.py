@@ -1,0 +1,63 @@
+"""The HTTP server: its socket, its signals, its end."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from allograph.errors import StartupError
+from allograph.settings import DEFAULT_PORT
+
+INTERRUPT_GRACE_SECONDS = 5.0
+"""After Ctrl-C somebody waits at a terminal: runs get this long before they are handed back to the queue."""
+
+_PORTS_TO_TRY = 100
+
+
+def bind(host: str, port: int | None) -> socket.socket:
+    """A listening socket on the port that was chosen, or on the default one or the next that is free.
+
+    Raises `StartupError` when the chosen port is taken or the host is not one of this machine.
+    """
+    candidates = [port] if port is not None else range(DEFAULT_PORT, DEFAULT_PORT + _PORTS_TO_TRY)
+    for candidate in candidates:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((host, candidate))
+            bound.listen(2048)
+        except OSError as error:
+            bound.close()
+            if error.errno == errno.EADDRINUSE and port is None:
+                continue
+            if error.errno == errno.EADDRINUSE:
+                raise StartupError(f"Port {candidate} on {host} is taken. Stop what listens there, or choose another with --port.") from None
+            raise StartupError(f"Cannot listen on {host}:{candidate}: {error.strerror}. Choose --host and --port that this machine has.") from None
+        return bound
+    raise StartupError(f"No port from {DEFAULT_PORT} to {DEFAULT_PORT + _PORTS_TO_TRY - 1} is free on {host}; choose one with --port.")
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which tells the application of a stop as soon as it is asked for: runs drain while open replies are finished."""
+
+    def __init__(self, app: FastAPI, grace_seconds: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, server_header=False, lifespan="on", loop="uvloop", http="httptools",
+                timeout_graceful_shutdown=max(1, int(grace_seconds)), timeout_keep_alive=75, ws_max_size=32 * 1024 * 1024,
+            )  # fmt: skip
+        )
+        self.app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGINT and self.config.timeout_graceful_shutdown:
+            self.config.timeout_graceful_shutdown = min(self.config.timeout_graceful_shutdown, int(INTERRUPT_GRACE_SECONDS))
+        if drain := getattr(self.app.state, "drain", None):
+            drain(self.config.timeout_graceful_shutdown)
+        super().handle_exit(sig, frame)

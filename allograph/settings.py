@@ -1,0 +1,58 @@
+"""What the environment decides. Names that the reference documents keep their meaning; ours begin with `ALLOGRAPH_`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_PORT = 2024
+
+
+class Settings(BaseSettings):
+    """Read once at start-up. Durations are seconds, sizes bytes."""
+
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
+
+    database_uri: str | None = Field(
+        None, validation_alias=AliasChoices("DATABASE_URI", "DATABASE_URL", "POSTGRES_URI"),
+        description="A Postgres to use. Unset: an embedded one below `data_dir`.",
+    )  # fmt: skip
+    data_dir: Path = Field(
+        Path(".allograph"), validation_alias="ALLOGRAPH_DATA_DIR", description="Where the embedded Postgres keeps its data."
+    )
+    langgraph_json: Path | None = Field(None, validation_alias="LANGGRAPH_JSON", description="The langgraph.json to serve.")
+    host: str = Field("127.0.0.1", validation_alias="HOST")
+    port: int | None = Field(None, ge=0, le=65535, validation_alias="PORT", description=f"Unset: {DEFAULT_PORT} or the next free one.")
+    jobs_per_worker: int = Field(
+        10, ge=0, validation_alias="N_JOBS_PER_WORKER", description="Runs that one worker executes at once."
+    )
+    pool_size: int = Field(
+        20, ge=2, validation_alias=AliasChoices("ALLOGRAPH_POOL_SIZE", "LANGGRAPH_POSTGRES_POOL_MAX_SIZE"),
+        description="Most database connections of one process.",
+    )  # fmt: skip
+    max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="ALLOGRAPH_MAX_BODY_BYTES")
+    check_contract: bool = Field(
+        False, validation_alias="ALLOGRAPH_CHECK_CONTRACT", description="Check every reply against the contract."
+    )
+    lease_seconds: float = Field(
+        30, gt=0, validation_alias="ALLOGRAPH_LEASE_SECONDS", description="How long a worker may be silent before its runs are taken."
+    )
+    job_max_retries: int = Field(
+        3, ge=0, validation_alias="BG_JOB_MAX_RETRIES", description="How often a run is taken up again after its worker died."
+    )
+    job_timeout_seconds: float = Field(3600, gt=0, validation_alias="BG_JOB_TIMEOUT_SECS")
+    shutdown_grace_seconds: float = Field(
+        180, ge=0, validation_alias=AliasChoices("BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS", "ALLOGRAPH_SHUTDOWN_GRACE_SECONDS"),
+        description="How long a stopping worker waits for its runs before it hands them back.",
+    )  # fmt: skip
+    poll_seconds: float = Field(
+        2, gt=0, validation_alias="ALLOGRAPH_POLL_SECONDS", description="The safety net below notifications: how often the queue is read."
+    )
+    heartbeat_seconds: float = Field(
+        5, gt=0, validation_alias="ALLOGRAPH_STREAM_HEARTBEAT_SECONDS", description="Silence on a stream before a heartbeat is sent."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="LOG_LEVEL")
+    log_json: bool = Field(False, validation_alias="LOG_JSON")

@@ -1,0 +1,188 @@
+"""Assistants and their versions. The row in `assistants` is the version in use; `assistant_versions` keeps all of them."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, LiteralString
+from uuid import UUID, uuid5
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from allograph.encoding import dumps
+from allograph.store.database import Connection, Database, Row
+
+COLUMNS = (
+    "assistant_id", "graph_id", "config", "context", "metadata", "name", "created_at", "updated_at", "version", "description",
+)  # fmt: skip
+"""What the API shows of an assistant, in the reference's order."""
+
+SORTABLE = ("assistant_id", "created_at", "updated_at", "name", "graph_id")
+
+NAMESPACE = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
+"""Default assistants have the id uuid5(NAMESPACE, graph_id); clients compute it themselves."""
+
+_SHOWN: LiteralString = "assistant_id, graph_id, config, context, metadata, name, created_at, updated_at, version, description"
+
+_INSERT: LiteralString = f"""
+WITH made AS (
+    INSERT INTO assistants (assistant_id, graph_id, config, context, metadata, name, description)
+    VALUES (%(assistant_id)s, %(graph_id)s, %(config)s, %(context)s, %(metadata)s, %(name)s, %(description)s)
+    ON CONFLICT (assistant_id) DO NOTHING RETURNING *
+),
+kept AS (
+    INSERT INTO assistant_versions (assistant_id, version, graph_id, config, context, metadata, name, description, created_at)
+    SELECT assistant_id, version, graph_id, config, context, metadata, name, description, created_at FROM made
+)
+SELECT {_SHOWN} FROM made
+"""
+
+_GET: LiteralString = f"SELECT {_SHOWN} FROM assistants WHERE assistant_id = %s"
+
+_LOCK: LiteralString = f"SELECT {_SHOWN} FROM assistants WHERE assistant_id = %s FOR UPDATE"
+
+# The next version is one above the highest ever made, not above the one in use.
+_UPDATE: LiteralString = f"""
+WITH next AS (SELECT max(version) + 1 AS version FROM assistant_versions WHERE assistant_id = %(assistant_id)s),
+kept AS (
+    INSERT INTO assistant_versions (assistant_id, version, graph_id, config, context, metadata, name, description)
+    SELECT %(assistant_id)s, next.version, %(graph_id)s, %(config)s, %(context)s, %(metadata)s, %(name)s, %(description)s FROM next
+)
+UPDATE assistants
+SET graph_id = %(graph_id)s, config = %(config)s, context = %(context)s, metadata = %(metadata)s, name = %(name)s,
+    description = %(description)s, version = next.version, updated_at = now()
+FROM next WHERE assistant_id = %(assistant_id)s
+RETURNING assistant_id, graph_id, config, context, metadata, name, created_at, updated_at, assistants.version, description
+"""
+
+_SET_VERSION: LiteralString = """
+UPDATE assistants
+SET graph_id = v.graph_id, config = v.config, context = v.context, metadata = v.metadata, name = v.name,
+    description = v.description, version = v.version, updated_at = now()
+FROM assistant_versions AS v
+WHERE assistants.assistant_id = %(assistant_id)s AND v.assistant_id = %(assistant_id)s AND v.version = %(version)s
+RETURNING assistants.assistant_id, assistants.graph_id, assistants.config, assistants.context, assistants.metadata,
+    assistants.name, assistants.created_at, assistants.updated_at, assistants.version, assistants.description
+"""
+
+_VERSIONS: LiteralString = """
+SELECT assistant_id, graph_id, config, context, metadata, name, created_at, created_at AS updated_at, version, description
+FROM assistant_versions
+WHERE assistant_id = %(assistant_id)s AND metadata @> %(metadata)s
+ORDER BY version DESC LIMIT %(limit)s OFFSET %(offset)s
+"""
+
+_MATCHING: LiteralString = """
+FROM assistants
+WHERE metadata @> %(metadata)s
+    AND (%(graph_id)s::text IS NULL OR graph_id = %(graph_id)s)
+    AND (%(name)s::text IS NULL OR name ILIKE '%%' || %(name)s || '%%')
+"""
+
+_SEARCH: LiteralString = f"SELECT {_SHOWN} {_MATCHING} ORDER BY {{order}} LIMIT %(limit)s OFFSET %(offset)s"
+
+_COUNT: LiteralString = f"SELECT count(*) AS count {_MATCHING}"
+
+_DELETE: LiteralString = "DELETE FROM assistants WHERE assistant_id = %s"
+
+# The default assistant of a graph: made at start-up, changed only when what the project configures for it has changed.
+_SYNC_DEFAULT: LiteralString = """
+WITH made AS (
+    INSERT INTO assistants (assistant_id, graph_id, metadata, name, description)
+    VALUES (%(assistant_id)s, %(graph_id)s, '{"created_by": "system"}', %(graph_id)s, %(description)s)
+    ON CONFLICT (assistant_id) DO UPDATE
+    SET description = EXCLUDED.description, version = (
+            SELECT max(version) + 1 FROM assistant_versions WHERE assistant_id = EXCLUDED.assistant_id
+        ), updated_at = now()
+    WHERE assistants.description IS DISTINCT FROM EXCLUDED.description AND assistants.metadata @> '{"created_by": "system"}'
+    RETURNING *
+)
+INSERT INTO assistant_versions (assistant_id, version, graph_id, config, context, metadata, name, description)
+SELECT assistant_id, version, graph_id, config, context, metadata, name, description FROM made
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantFilter:
+    """What a search or a count looks for; `metadata` as containment, `name` as a part of the name in either case."""
+
+    metadata: Mapping[str, Any]
+    graph_id: str | None = None
+    name: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        name = None if self.name is None else self.name.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+        return {"metadata": Jsonb(self.metadata), "graph_id": self.graph_id, "name": name}
+
+
+def default_assistant_id(graph_id: str) -> UUID:
+    return uuid5(NAMESPACE, graph_id)
+
+
+class Assistants:
+    """The statements on assistants. Rows have the keys of `COLUMNS`."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def sync_defaults(self, graphs: Mapping[str, str | None]) -> None:
+        """One default assistant per graph (`graph id → description`)."""
+        async with self.database.transaction() as connection:
+            for graph_id, description in graphs.items():
+                parameters = {"assistant_id": default_assistant_id(graph_id), "graph_id": graph_id, "description": description}
+                await connection.execute(_SYNC_DEFAULT, parameters)
+
+    async def create(self, fields: Mapping[str, Any]) -> Row | None:
+        """Make an assistant of `assistant_id, graph_id, config, context, metadata, name, description`; None if the id is taken."""
+        return await self.database.fetch_one(_INSERT, _parameters(fields))
+
+    async def get(self, assistant_id: UUID) -> Row | None:
+        return await self.database.fetch_one(_GET, [assistant_id])
+
+    async def update(self, assistant_id: UUID, changes: Mapping[str, Any]) -> Row | None:
+        """Make a new version with `changes` and use it; `metadata` is merged, everything else replaced. None if there is none."""
+        async with self.database.transaction() as connection:
+            row = await _one(connection, _LOCK, [assistant_id])
+            if row is None:
+                return None
+            metadata = {**row["metadata"], **changes.get("metadata", {})}
+            return await _one(connection, _UPDATE, _parameters({**row, **changes, "metadata": metadata}))
+
+    async def set_version(self, assistant_id: UUID, version: int) -> Row | None:
+        """Use an earlier version again; None if there is no such version."""
+        return await self.database.fetch_one(_SET_VERSION, {"assistant_id": assistant_id, "version": version})
+
+    async def versions(self, assistant_id: UUID, metadata: Mapping[str, Any], limit: int, offset: int) -> list[Row]:
+        """Newest first."""
+        parameters = {"assistant_id": assistant_id, "metadata": Jsonb(metadata), "limit": limit, "offset": offset}
+        return await self.database.fetch_all(_VERSIONS, parameters)
+
+    async def search(
+        self, where: AssistantFilter, *, sort_by: str, descending: bool, limit: int, offset: int
+    ) -> builtins.list[Row]:
+        order = sql.SQL("{column} {direction}, assistant_id").format(
+            column=sql.Identifier(sort_by), direction=sql.SQL("DESC" if descending else "ASC")
+        )
+        statement = sql.SQL(_SEARCH).format(order=order)
+        return await self.database.fetch_all(statement, {**where.parameters, "limit": limit, "offset": offset})
+
+    async def count(self, where: AssistantFilter) -> int:
+        row = await self.database.fetch_one(_COUNT, where.parameters)
+        return int(row["count"]) if row else 0
+
+    async def delete(self, assistant_id: UUID) -> bool:
+        return await self.database.execute(_DELETE, [assistant_id]) > 0
+
+
+async def _one(connection: Connection, statement: LiteralString, parameters: Any) -> Row | None:
+    return await (await connection.execute(statement, parameters)).fetchone()
+
+
+def _parameters(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **fields, "config": dumps(fields["config"]).decode(), "context": dumps(fields["context"]).decode(),
+        "metadata": Jsonb(fields["metadata"]),
+    }  # fmt: skip

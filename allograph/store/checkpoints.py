@@ -1,0 +1,118 @@
+"""What LangGraph's Postgres saver keeps, and the statements on it that the saver does not have."""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+from uuid import UUID
+
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+from allograph.store.database import Connection, Database
+
+_COPY: tuple[LiteralString, ...] = (
+    """
+    INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
+    SELECT %(target)s, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint,
+        CASE WHEN metadata ? 'thread_id' THEN jsonb_set(metadata, '{thread_id}', to_jsonb(%(target)s::text)) ELSE metadata END
+    FROM checkpoints WHERE thread_id = %(source)s
+    """,
+    """
+    INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
+    SELECT %(target)s, checkpoint_ns, channel, version, type, blob FROM checkpoint_blobs WHERE thread_id = %(source)s
+    """,
+    """
+    INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob, task_path)
+    SELECT %(target)s, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob, task_path
+    FROM checkpoint_writes WHERE thread_id = %(source)s
+    """,
+)
+
+_DELETE: tuple[LiteralString, ...] = (
+    "DELETE FROM checkpoints WHERE thread_id = ANY(%s)",
+    "DELETE FROM checkpoint_blobs WHERE thread_id = ANY(%s)",
+    "DELETE FROM checkpoint_writes WHERE thread_id = ANY(%s)",
+)
+
+_DELETE_OF_RUN: LiteralString = """
+WITH gone AS (
+    DELETE FROM checkpoints WHERE thread_id = %(thread_id)s AND metadata ->> 'run_id' = %(run_id)s
+    RETURNING checkpoint_ns, checkpoint_id
+)
+DELETE FROM checkpoint_writes AS w USING gone
+WHERE w.thread_id = %(thread_id)s AND w.checkpoint_ns = gone.checkpoint_ns AND w.checkpoint_id = gone.checkpoint_id
+"""
+
+_DELETE_UNUSED_BLOBS: LiteralString = """
+DELETE FROM checkpoint_blobs AS b
+WHERE thread_id = %(thread_id)s AND NOT EXISTS (
+    SELECT FROM checkpoints AS c
+    WHERE c.thread_id = b.thread_id AND c.checkpoint_ns = b.checkpoint_ns
+        AND c.checkpoint -> 'channel_versions' ->> b.channel = b.version
+)
+"""
+
+_STORAGE: LiteralString = """
+SELECT
+    (SELECT jsonb_build_object('count', count(*),
+            'bytes', coalesce(sum(octet_length(checkpoint::text) + octet_length(metadata::text)), 0))
+     FROM checkpoints WHERE thread_id = %(thread_id)s) AS checkpoints,
+    (SELECT jsonb_build_object('count', count(*), 'bytes', coalesce(sum(octet_length(blob)), 0))
+     FROM checkpoint_writes WHERE thread_id = %(thread_id)s) AS pending_writes,
+    (SELECT coalesce(jsonb_object_agg(channel, jsonb_build_object('versions', versions, 'bytes', bytes)), '{}')
+     FROM (SELECT channel, count(*) AS versions, coalesce(sum(octet_length(blob)), 0) AS bytes
+           FROM checkpoint_blobs WHERE thread_id = %(thread_id)s GROUP BY channel) AS channels) AS by_channel
+"""
+
+
+class Checkpoints:
+    """The checkpoints of threads, by thread id."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        # Sharing the serializer is safe and saves building its tables for each run.
+        self._serde = JsonPlusSerializer()
+
+    def saver(self) -> AsyncPostgresSaver:
+        """A saver for one run or one request: an instance holds a lock through which its calls go one after the other."""
+        return AsyncPostgresSaver(self.database.pool, serde=self._serde)
+
+    async def copy(self, connection: Connection, source: UUID, target: UUID) -> None:
+        """Copy everything of `source` to the new thread `target`, in the caller's transaction."""
+        for statement in _COPY:
+            await connection.execute(statement, {"source": str(source), "target": str(target)})
+
+    async def delete(self, connection: Connection, thread_ids: list[UUID]) -> None:
+        """Delete everything of these threads, in the caller's transaction."""
+        for statement in _DELETE:
+            await connection.execute(statement, [[str(thread_id) for thread_id in thread_ids]])
+
+    async def delete_of_run(self, thread_id: UUID, run_id: UUID) -> None:
+        """Delete the checkpoints that a run wrote, in all namespaces, and what only they used."""
+        parameters = {"thread_id": str(thread_id), "run_id": str(run_id)}
+        async with self.database.transaction() as connection:
+            await connection.execute(_DELETE_OF_RUN, parameters)
+            await connection.execute(_DELETE_UNUSED_BLOBS, parameters)
+
+    async def keep_latest(self, thread_ids: list[UUID]) -> None:
+        """Delete all but the newest checkpoint of each namespace.
+
+        Raises `NotImplementedError` for a thread whose graph uses a `DeltaChannel`: its newest checkpoint needs older ones.
+        """
+        await self.saver().aprune([str(thread_id) for thread_id in thread_ids], strategy="keep_latest")
+
+    async def storage(self, thread_id: UUID) -> dict[str, Any]:
+        """Rows and bytes that a thread's checkpoints take, as GET /threads/{id}/storage answers them."""
+        row = await self.database.fetch_one(_STORAGE, {"thread_id": str(thread_id)})
+        assert row is not None  # an aggregate without GROUP BY
+        channels = row["by_channel"]
+        values = {
+            "count": sum(channel["versions"] for channel in channels.values()),
+            "bytes": sum(channel["bytes"] for channel in channels.values()),
+            "by_channel": channels,
+        }
+        total = row["checkpoints"]["bytes"] + values["bytes"] + row["pending_writes"]["bytes"]
+        return {
+            "thread_id": thread_id, "total_bytes": total, "checkpoints": row["checkpoints"], "channel_values": values,
+            "pending_writes": row["pending_writes"],
+        }  # fmt: skip

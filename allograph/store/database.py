@@ -1,0 +1,160 @@
+"""Connections to Postgres: one pool per process, migrations at start-up, and the channel on which processes tell each other
+what changed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from importlib import resources
+from typing import Any
+
+import orjson
+import psycopg
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.store.postgres.aio import AsyncPostgresStore
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool
+
+from allograph.encoding import RawJson, without_nul
+
+log = logging.getLogger("allograph.database")
+
+Connection = psycopg.AsyncConnection[DictRow]
+Row = dict[str, Any]
+
+MIGRATION_LOCK = 0x416C6C6F
+"""The advisory lock under which one process migrates while the others wait ("Allo")."""
+
+CHANNEL = "allograph"
+"""The one NOTIFY channel; the payload is `<topic>:<id>`."""
+
+class _AsGiven(Loader):
+    """Reads a `json` column without parsing it: most are passed on to a client as they are."""
+
+    def load(self, data: Buffer) -> RawJson:
+        return RawJson(bytes(data))
+
+
+def _dumps(value: Any) -> bytes:
+    try:
+        body = orjson.dumps(value)
+    except TypeError:
+        # Integers beyond 64 bits are exact in Postgres and in the standard library, and unknown to orjson.
+        body = json.dumps(value).encode()
+    return without_nul(body)
+
+
+async def _configure(connection: Connection) -> None:
+    set_json_loads(orjson.loads, connection)
+    set_json_dumps(_dumps, connection)
+    connection.adapters.register_loader("json", _AsGiven)
+
+
+class Database:
+    """A pool of connections, opened with the server and closed with it.
+
+    Rows are dictionaries. `jsonb` columns are parsed; `json` columns come as `RawJson`, ready to be encoded into a reply
+    as they are.
+    """
+
+    def __init__(self, conninfo: str, pool_size: int) -> None:
+        self.conninfo = conninfo
+        self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            conninfo, min_size=min(4, pool_size), max_size=pool_size, open=False, timeout=30, configure=_configure,
+            kwargs={
+                "autocommit": True, "row_factory": dict_row, "application_name": "allograph", "options": "-c timezone=UTC",
+            },
+        )  # fmt: skip
+
+    async def open(self) -> None:
+        await migrate(self.conninfo)
+        await self.pool.open(wait=True)
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+    async def fetch_all(self, statement: str, parameters: Any = None) -> list[Row]:
+        async with self.pool.connection() as connection:
+            return await (await connection.execute(statement, parameters)).fetchall()
+
+    async def fetch_one(self, statement: str, parameters: Any = None) -> Row | None:
+        async with self.pool.connection() as connection:
+            return await (await connection.execute(statement, parameters)).fetchone()
+
+    async def execute(self, statement: str, parameters: Any = None) -> int:
+        """The number of rows that the statement touched."""
+        async with self.pool.connection() as connection:
+            return (await connection.execute(statement, parameters)).rowcount
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        async with self.pool.connection() as connection, connection.transaction():
+            yield connection
+
+
+async def migrate(conninfo: str) -> list[str]:
+    """Bring the schema up to date; answer the names of the migrations applied. Safe with several processes at once."""
+    applied = []
+    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
+        # Asking again, not waiting: a waiting statement would hold a snapshot that CREATE INDEX CONCURRENTLY waits for.
+        while not (await (await connection.execute("SELECT pg_try_advisory_lock(%s) AS ok", [MIGRATION_LOCK])).fetchone())["ok"]:
+            await asyncio.sleep(0.05)
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS allograph_migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        done = {row["name"] for row in await (await connection.execute("SELECT name FROM allograph_migrations")).fetchall()}
+        for file in sorted(resources.files("allograph.store").joinpath("migrations").iterdir(), key=lambda f: f.name):
+            if not file.name.endswith(".sql") or file.name in done:
+                continue
+            async with connection.transaction():
+                await connection.execute(file.read_bytes())
+                await connection.execute("INSERT INTO allograph_migrations (name) VALUES (%s)", [file.name])
+            applied.append(file.name)
+            log.info("applied migration %s", file.name)
+        # LangGraph's own tables, under the same lock: its set-up is not safe against itself.
+        await AsyncPostgresSaver(connection).setup()
+        await AsyncPostgresStore(connection).setup()
+    return applied
+
+
+class Notifications:
+    """What other processes said on `CHANNEL`, handed to local callbacks; one connection, reconnected when it breaks.
+
+    A notification is a hint, never the only carrier: whoever waits also polls.
+    """
+
+    def __init__(self, conninfo: str) -> None:
+        self.conninfo = conninfo
+        self._callbacks: dict[str, Callable[[str], None]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def on(self, topic: str, callback: Callable[[str], None]) -> None:
+        self._callbacks[topic] = callback
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._listen(), name="notifications")
+
+    async def stop(self) -> None:
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(self.conninfo, autocommit=True) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    async for notification in connection.notifies():
+                        topic, _, subject = notification.payload.partition(":")
+                        if callback := self._callbacks.get(topic):
+                            callback(subject)
+            except psycopg.Error as error:
+                log.warning("listening for notifications again after: %s", error)
+                await asyncio.sleep(0.5)

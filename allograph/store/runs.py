@@ -1,0 +1,440 @@
+"""Runs: the record that the API shows and the queue that workers take from, in one table.
+
+Every statement that changes how many runs of a thread are active locks the thread's row before it touches the run's. So the
+runs of one thread are accepted, cancelled and ended one after the other, and two such statements never wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, LiteralString
+from uuid import UUID
+
+from psycopg import errors
+from psycopg.types.json import Jsonb
+
+from allograph.encoding import dumps
+from allograph.store.database import Database, Row
+
+RunStatus = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
+CancelAction = Literal["interrupt", "rollback"]
+RestingStatus = Literal["idle", "interrupted", "error"]
+
+COLUMNS = ("run_id", "thread_id", "assistant_id", "created_at", "updated_at", "metadata", "status", "kwargs", "multitask_strategy")
+"""What the API shows of a run, in the reference's order."""
+
+_SHOWN: LiteralString = (
+    "runs.run_id, runs.thread_id, runs.assistant_id, runs.created_at, runs.updated_at, runs.metadata, runs.status, runs.kwargs,"
+    " runs.multitask_strategy"
+)
+_CLAIMED: LiteralString = _SHOWN + ", runs.attempt, runs.worker_id, runs.cancel_action"
+
+# One active run more on a thread that exists.
+_ON_THREAD: LiteralString = """
+WITH thread AS (
+    UPDATE threads
+    SET active_runs = active_runs + 1, updated_at = now(), metadata = metadata || %(thread_metadata)s, config = %(thread_config)s
+    WHERE thread_id = %(thread_id)s AND (NOT %(only_if_idle)s::bool OR active_runs = 0)
+    RETURNING thread_id, active_runs
+)"""
+
+# A run that brings its thread along, or finds it.
+_WITH_THREAD: LiteralString = """
+WITH thread AS (
+    INSERT INTO threads (thread_id, active_runs, metadata, config, temporary)
+    VALUES (%(thread_id)s, 1, %(thread_metadata)s, %(thread_config)s, %(temporary)s)
+    ON CONFLICT (thread_id) DO UPDATE
+    SET active_runs = threads.active_runs + 1, updated_at = now(), metadata = threads.metadata || EXCLUDED.metadata,
+        config = EXCLUDED.config
+    WHERE NOT %(only_if_idle)s::bool OR threads.active_runs = 0
+    RETURNING thread_id, active_runs
+)"""
+
+# A run that is the only active one of its thread may start at once in the process that accepted it (`worker_id` given),
+# without the detour through the queue. Other processes hear of a run that waits.
+_INSERT: LiteralString = f""",
+run AS (
+    INSERT INTO runs (run_id, thread_id, assistant_id, metadata, kwargs, multitask_strategy, run_after, status, worker_id, attempt)
+    SELECT %(run_id)s, thread_id, %(assistant_id)s, %(metadata)s, %(kwargs)s, %(multitask_strategy)s,
+        now() + make_interval(secs => %(after_seconds)s::float8),
+        CASE WHEN at_once THEN 'running' ELSE 'pending' END, CASE WHEN at_once THEN %(worker_id)s::uuid END, at_once::integer
+    FROM thread, LATERAL (
+        SELECT active_runs = 1 AND %(worker_id)s::uuid IS NOT NULL AND %(after_seconds)s::float8 = 0 AS at_once
+    ) AS start
+    RETURNING {_CLAIMED}
+)
+SELECT *, CASE WHEN status = 'pending' THEN pg_notify('allograph', 'queue:')::text END FROM run
+"""
+
+# The heads of their threads: no run of the same thread is running, and none that is due was accepted earlier.
+_CLAIM: LiteralString = f"""
+WITH head AS (
+    SELECT run_id FROM runs AS candidate
+    WHERE status = 'pending' AND run_after <= now() AND NOT EXISTS (
+        SELECT FROM runs AS other
+        WHERE other.thread_id = candidate.thread_id AND (
+            other.status = 'running'
+            OR (other.status = 'pending' AND other.run_after <= now() AND other.seq < candidate.seq)
+        )
+    )
+    ORDER BY seq LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+UPDATE runs SET status = 'running', worker_id = %(worker_id)s, attempt = attempt + 1, updated_at = now()
+FROM head WHERE runs.run_id = head.run_id
+RETURNING {_CLAIMED}
+"""
+
+_LOCK_THREAD: LiteralString = """
+WITH thread AS (SELECT thread_id FROM threads WHERE thread_id = %(thread_id)s FOR UPDATE),"""
+
+# The end of a run, for the worker that still holds it (same worker, same attempt), together with its thread's new state.
+# `values` NULL keeps the state that the thread shows.
+_FINISH: LiteralString = f"""{_LOCK_THREAD}
+ended AS (
+    UPDATE runs SET status = %(status)s, updated_at = now(), worker_id = NULL, cancel_action = NULL, error = %(error)s
+    FROM thread
+    WHERE runs.run_id = %(run_id)s AND runs.thread_id = thread.thread_id
+        AND runs.worker_id = %(worker_id)s AND runs.attempt = %(attempt)s AND runs.status = 'running'
+    RETURNING runs.thread_id
+),
+released AS (
+    UPDATE threads
+    SET active_runs = active_runs - 1, resting_status = %(thread_status)s, "values" = coalesce(%(values)s, "values"),
+        interrupts = %(interrupts)s, error = %(error)s, updated_at = now(), state_updated_at = now()
+    FROM ended WHERE threads.thread_id = ended.thread_id
+    RETURNING active_runs
+)
+SELECT active_runs, pg_notify('allograph', 'ended:' || %(run_id)s::text)::text FROM released
+"""
+
+# The end of a stateless run whose thread goes with it.
+_FINISH_TEMPORARY: LiteralString = f"""{_LOCK_THREAD}
+ended AS (
+    SELECT runs.run_id, runs.thread_id FROM runs, thread
+    WHERE runs.run_id = %(run_id)s AND runs.thread_id = thread.thread_id
+        AND runs.worker_id = %(worker_id)s AND runs.attempt = %(attempt)s AND runs.status = 'running'
+),
+c AS (DELETE FROM checkpoints USING ended WHERE checkpoints.thread_id = ended.thread_id::text),
+b AS (DELETE FROM checkpoint_blobs USING ended WHERE checkpoint_blobs.thread_id = ended.thread_id::text),
+w AS (DELETE FROM checkpoint_writes USING ended WHERE checkpoint_writes.thread_id = ended.thread_id::text),
+gone AS (DELETE FROM threads USING ended WHERE threads.thread_id = ended.thread_id)
+SELECT 0 AS active_runs, pg_notify('allograph', 'ended:' || run_id::text)::text FROM ended
+"""
+
+# A pending run ends at once. A running one is asked to end: the request stays on the row until its worker, or whoever takes the
+# run over after that worker's death, carries it out.
+_CANCEL: LiteralString = """
+WITH thread AS (
+    SELECT thread_id FROM threads
+    WHERE thread_id IN (SELECT thread_id FROM runs WHERE {which} AND runs.status IN ('pending', 'running'))
+    ORDER BY thread_id FOR UPDATE
+),
+cancelled AS (
+    UPDATE runs
+    SET status = CASE WHEN status = 'pending' THEN 'interrupted' ELSE status END,
+        cancel_action = CASE WHEN status = 'running' THEN coalesce(cancel_action, %(action)s) END, updated_at = now()
+    FROM thread
+    WHERE runs.thread_id = thread.thread_id AND {which} AND runs.status IN ('pending', 'running')
+    RETURNING {shown}
+),
+released AS (
+    UPDATE threads SET active_runs = active_runs - ended.count, updated_at = now()
+    FROM (SELECT thread_id, count(*) FROM cancelled WHERE status = 'interrupted' GROUP BY thread_id) AS ended
+    WHERE threads.thread_id = ended.thread_id
+)
+SELECT *, pg_notify('allograph', CASE WHEN status = 'running' THEN 'cancel:' ELSE 'ended:' END || run_id::text)::text FROM cancelled
+"""
+
+# Runs whose worker has not been heard of: back to the queue (a cancel that was asked for is carried out by whoever claims them),
+# or to their end when they were tried often enough.
+_RECLAIM: LiteralString = """
+WITH orphan AS (
+    SELECT run_id, thread_id, cancel_action IS NULL AND attempt > %(max_retries)s AS exhausted FROM runs
+    WHERE status = 'running' AND NOT EXISTS (
+        SELECT FROM workers WHERE workers.worker_id = runs.worker_id AND lease_until > now()
+    )
+    FOR UPDATE SKIP LOCKED
+),
+taken AS (
+    UPDATE runs
+    SET status = CASE WHEN exhausted THEN 'error' ELSE 'pending' END, error = CASE WHEN exhausted THEN %(error)s::json END,
+        worker_id = NULL, updated_at = now()
+    FROM orphan WHERE runs.run_id = orphan.run_id
+    RETURNING runs.run_id, runs.thread_id, runs.status, runs.attempt
+),
+released AS (
+    UPDATE threads
+    SET active_runs = active_runs - 1, updated_at = now(), resting_status = 'error', error = %(error)s::json
+    FROM taken WHERE threads.thread_id = taken.thread_id AND taken.status = 'error'
+)
+SELECT *, pg_notify('allograph', CASE WHEN status = 'pending' THEN 'queue:' ELSE 'ended:' || run_id::text END)::text FROM taken
+"""
+
+# A stopping worker gives a run back; the attempt does not count. A cancel that was asked for stays asked for.
+_HAND_BACK: LiteralString = """
+UPDATE runs SET status = 'pending', worker_id = NULL, attempt = attempt - 1, updated_at = now()
+WHERE run_id = %(run_id)s AND worker_id = %(worker_id)s AND attempt = %(attempt)s AND status = 'running' AND cancel_action IS NULL
+RETURNING pg_notify('allograph', 'queue:')::text
+"""
+
+_CANCEL_IDS = _CANCEL.replace("{which}", "runs.thread_id = %(thread_id)s AND runs.run_id = ANY(%(run_ids)s)").replace("{shown}", _SHOWN)
+_CANCEL_OF_THREADS = _CANCEL.replace("{which}", "runs.thread_id = ANY(%(thread_ids)s)").replace("{shown}", _SHOWN)
+_CANCEL_BY_STATUS = _CANCEL.replace("{which}", "runs.status = ANY(%(statuses)s)").replace("{shown}", _SHOWN)
+
+# A run that was rolled back leaves nothing behind: its row and its checkpoints go, its thread shows what was before it.
+_FINISH_ROLLED_BACK: LiteralString = f"""{_LOCK_THREAD}
+ended AS (
+    DELETE FROM runs USING thread
+    WHERE runs.run_id = %(run_id)s AND runs.thread_id = thread.thread_id
+        AND runs.worker_id = %(worker_id)s AND runs.attempt = %(attempt)s AND runs.status = 'running'
+    RETURNING runs.thread_id
+),
+released AS (
+    UPDATE threads
+    SET active_runs = active_runs - 1, resting_status = %(thread_status)s, "values" = %(values)s, interrupts = %(interrupts)s,
+        error = NULL, updated_at = now(), state_updated_at = now()
+    FROM ended WHERE threads.thread_id = ended.thread_id
+    RETURNING active_runs
+)
+SELECT active_runs, pg_notify('allograph', 'ended:' || %(run_id)s::text)::text FROM released
+"""
+
+_GET: LiteralString = f"SELECT {_SHOWN} FROM runs WHERE thread_id = %s AND run_id = %s"
+
+_FIND: LiteralString = f"SELECT {_SHOWN} FROM runs WHERE run_id = %s"
+
+_LIST: LiteralString = f"""
+SELECT {_SHOWN} FROM runs
+WHERE thread_id = %(thread_id)s AND (%(status)s::text IS NULL OR status = %(status)s)
+ORDER BY seq DESC LIMIT %(limit)s OFFSET %(offset)s
+"""
+
+# Only a run that has ended can be deleted; an active one is cancelled first.
+_DELETE: LiteralString = """
+DELETE FROM runs WHERE thread_id = %s AND run_id = %s AND status NOT IN ('pending', 'running')
+"""
+
+HEARTBEAT: LiteralString = """
+INSERT INTO workers (worker_id, lease_until) VALUES (%(worker_id)s, now() + make_interval(secs => %(lease)s))
+ON CONFLICT (worker_id) DO UPDATE SET lease_until = EXCLUDED.lease_until
+"""
+
+HELD: LiteralString = "SELECT run_id, attempt, cancel_action FROM runs WHERE worker_id = %s AND status = 'running'"
+
+_FORGET_WORKER: LiteralString = "DELETE FROM workers WHERE worker_id = %s"
+
+_SWEEP_WORKERS: LiteralString = "DELETE FROM workers WHERE lease_until < now() - interval '1 hour'"
+
+# Threads of stateless runs that ended in another way than through their worker.
+_SWEEP_TEMPORARY: LiteralString = """
+WITH gone AS (DELETE FROM threads WHERE temporary AND active_runs = 0 RETURNING thread_id::text AS id),
+c AS (DELETE FROM checkpoints USING gone WHERE thread_id = gone.id),
+b AS (DELETE FROM checkpoint_blobs USING gone WHERE thread_id = gone.id),
+w AS (DELETE FROM checkpoint_writes USING gone WHERE thread_id = gone.id)
+SELECT count(*) FROM gone
+"""
+
+
+# What a new run is made from, in one look.
+_ASSISTANT_AND_THREAD: LiteralString = """
+SELECT a.assistant_id, a.graph_id, a.config, a.context, a.metadata, t.metadata AS thread_metadata
+FROM assistants AS a LEFT JOIN threads AS t ON t.thread_id = %(thread_id)s
+WHERE a.assistant_id = %(assistant_id)s
+"""
+
+# What those who waited for a run are told, when it did not end in their process.
+_ENDED: LiteralString = """
+SELECT run_id, runs.status, runs.error, "values", interrupts, resting_status
+FROM runs JOIN threads USING (thread_id) WHERE run_id = ANY(%s) AND runs.status NOT IN ('pending', 'running')
+"""
+
+_ACTIVE: LiteralString = "SELECT run_id FROM runs WHERE run_id = ANY(%s) AND status IN ('pending', 'running')"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run as it was accepted. JSON values are already encoded."""
+
+    run_id: UUID
+    thread_id: UUID
+    assistant_id: UUID
+    metadata: dict[str, Any]
+    kwargs: bytes
+    multitask_strategy: str
+    thread_metadata: dict[str, Any]
+    thread_config: bytes
+    after_seconds: float = 0
+    creates_thread: bool = False
+    """Make the thread if it does not exist."""
+    temporary: bool = False
+    """The thread made is deleted when the run ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """A run that a worker holds: it may write the run's end as long as nobody took the run away."""
+
+    run_id: UUID
+    thread_id: UUID
+    assistant_id: UUID
+    worker_id: UUID
+    attempt: int
+    """1 for the first execution."""
+    cancel_action: CancelAction | None
+    """Asked for while nobody held the run: end it, do not execute it."""
+    kwargs: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: Row) -> ClaimedRun:
+        kwargs = row["kwargs"].parsed()
+        return cls(
+            row["run_id"], row["thread_id"], row["assistant_id"], row["worker_id"], row["attempt"], row["cancel_action"], kwargs
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended, and what its thread shows from then on."""
+
+    status: RunStatus
+    thread_status: RestingStatus
+    values: bytes | None = None
+    """The thread's state as JSON; None leaves what it showed."""
+    interrupts: bytes = b"{}"
+    error: bytes | None = None
+    """`{"error": <class>, "message": <text>}` as JSON."""
+
+
+class Runs:
+    """The statements on runs. Nothing here waits for a run; see `allograph.runner`."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def create(self, run: NewRun, *, only_if_idle: bool = False, worker_id: UUID | None = None) -> Row | None:
+        """Accept a run. With `worker_id` it starts in that worker if its thread is free (status `running` in the answer).
+
+        None: there is no such thread, or `only_if_idle` was asked for and it is busy.
+        """
+        return await self.database.fetch_one(_creating(run), _creation(run, only_if_idle, worker_id))
+
+    async def create_all(self, runs: Sequence[NewRun]) -> list[Row]:
+        """Accept several runs with threads of their own, all or none."""
+        rows = []
+        async with self.database.transaction() as connection:
+            for run in runs:
+                cursor = await connection.execute(_creating(run), _creation(run, False, None))
+                rows.extend(await cursor.fetchall())
+        return rows
+
+    async def assistant_and_thread(self, assistant_id: UUID, thread_id: UUID | None) -> Row | None:
+        """The assistant, with the thread's metadata as `thread_metadata` (None if there is no such thread)."""
+        return await self.database.fetch_one(_ASSISTANT_AND_THREAD, {"assistant_id": assistant_id, "thread_id": thread_id})
+
+    async def ended(self, run_ids: Sequence[UUID]) -> list[Row]:
+        """Those of these runs that have ended, with what their threads show."""
+        return await self.database.fetch_all(_ENDED, [list(run_ids)])
+
+    async def active(self, run_ids: Sequence[UUID]) -> set[UUID]:
+        """Those of these runs that are pending or running."""
+        return {row["run_id"] for row in await self.database.fetch_all(_ACTIVE, [list(run_ids)])}
+
+    async def cancel_action(self, run_id: UUID) -> CancelAction | None:
+        """How a run was asked to end, if it was and has not."""
+        row = await self.database.fetch_one("SELECT cancel_action FROM runs WHERE run_id = %s", [run_id])
+        return row["cancel_action"] if row else None
+
+    async def claim(self, worker_id: UUID, limit: int) -> list[ClaimedRun]:
+        """Up to `limit` runs that may start now, oldest first."""
+        try:
+            rows = await self.database.fetch_all(_CLAIM, {"worker_id": worker_id, "limit": limit})
+        except errors.UniqueViolation:
+            # A run of the same thread started between the look and the claim; whoever ends it wakes the queue.
+            return []
+        return [ClaimedRun.of(row) for row in rows]
+
+    async def finish(self, run: ClaimedRun, outcome: Outcome) -> bool:
+        """Write the end of a run. False: the run was taken away, and nothing was written."""
+        return await self._end(_FINISH_TEMPORARY if run.kwargs["temporary"] else _FINISH, run, outcome)
+
+    async def finish_rolled_back(self, run: ClaimedRun, outcome: Outcome) -> bool:
+        """Delete a run that was rolled back; `outcome` is what its thread shows now. False: it was taken away."""
+        return await self._end(_FINISH_TEMPORARY if run.kwargs["temporary"] else _FINISH_ROLLED_BACK, run, outcome)
+
+    async def _end(self, statement: LiteralString, run: ClaimedRun, outcome: Outcome) -> bool:
+        row = await self.database.fetch_one(statement, {
+            "run_id": run.run_id, "thread_id": run.thread_id, "worker_id": run.worker_id, "attempt": run.attempt,
+            "status": outcome.status, "thread_status": outcome.thread_status, "values": _text(outcome.values),
+            "interrupts": _text(outcome.interrupts), "error": _text(outcome.error),
+        })  # fmt: skip
+        return row is not None
+
+    async def hand_back(self, run: ClaimedRun) -> bool:
+        """Give a run back to the queue as if it had not been claimed. False: it is not held, or its cancel was asked for."""
+        parameters = {"run_id": run.run_id, "worker_id": run.worker_id, "attempt": run.attempt}
+        return await self.database.fetch_one(_HAND_BACK, parameters) is not None
+
+    async def cancel(self, thread_id: UUID, run_ids: Sequence[UUID], action: CancelAction) -> list[Row]:
+        """End pending runs, ask running ones to end; answer those that were still active."""
+        return await self.database.fetch_all(
+            _CANCEL_IDS, {"thread_id": thread_id, "run_ids": list(run_ids), "action": action}
+        )
+
+    async def cancel_by_status(self, statuses: Sequence[RunStatus], action: CancelAction) -> list[Row]:
+        """The same for every run that is in one of `statuses`."""
+        return await self.database.fetch_all(_CANCEL_BY_STATUS, {"statuses": list(statuses), "action": action})
+
+    async def cancel_of_threads(self, thread_ids: Sequence[UUID]) -> list[Row]:
+        """The same for every active run of these threads."""
+        return await self.database.fetch_all(_CANCEL_OF_THREADS, {"thread_ids": list(thread_ids), "action": "interrupt"})
+
+    async def reclaim(self, max_retries: int) -> list[Row]:
+        """Take runs from workers that are no longer heard of; answer `run_id, thread_id, status, attempt` of each."""
+        error = dumps({"error": "RunAttemptsExhausted", "message": f"the worker of this run died {max_retries + 1} times"})
+        return await self.database.fetch_all(_RECLAIM, {"max_retries": max_retries, "error": error.decode()})
+
+    async def get(self, thread_id: UUID, run_id: UUID) -> Row | None:
+        return await self.database.fetch_one(_GET, [thread_id, run_id])
+
+    async def find(self, run_id: UUID) -> Row | None:
+        """A run by its id alone, as stateless runs are addressed."""
+        return await self.database.fetch_one(_FIND, [run_id])
+
+    async def list_of(self, thread_id: UUID, status: str | None, limit: int, offset: int) -> list[Row]:
+        """Newest first."""
+        parameters = {"thread_id": thread_id, "status": status, "limit": limit, "offset": offset}
+        return await self.database.fetch_all(_LIST, parameters)
+
+    async def delete(self, thread_id: UUID, run_id: UUID) -> bool:
+        """Delete a run that has ended; False when there is none such."""
+        return await self.database.execute(_DELETE, [thread_id, run_id]) > 0
+
+    async def heartbeat(self, worker_id: UUID, lease_seconds: float) -> None:
+        await self.database.execute(HEARTBEAT, {"worker_id": worker_id, "lease": lease_seconds})
+
+    async def sweep(self) -> None:
+        """Delete what dead workers left: their leases, and the threads of their stateless runs."""
+        await self.database.execute(_SWEEP_TEMPORARY)
+        await self.database.execute(_SWEEP_WORKERS)
+
+    async def forget_worker(self, worker_id: UUID) -> None:
+        await self.database.execute(_FORGET_WORKER, [worker_id])
+
+
+def _creating(run: NewRun) -> LiteralString:
+    return (_WITH_THREAD if run.creates_thread else _ON_THREAD) + _INSERT
+
+
+def _creation(run: NewRun, only_if_idle: bool, worker_id: UUID | None) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id, "thread_id": run.thread_id, "assistant_id": run.assistant_id, "metadata": Jsonb(run.metadata),
+        "kwargs": run.kwargs.decode(), "multitask_strategy": run.multitask_strategy, "after_seconds": run.after_seconds,
+        "thread_metadata": Jsonb(run.thread_metadata), "thread_config": run.thread_config.decode(),
+        "temporary": run.temporary, "only_if_idle": only_if_idle, "worker_id": worker_id,
+    }  # fmt: skip
+
+
+def _text(body: bytes | None) -> str | None:
+    """Encoded JSON as psycopg sends it to a `json` column."""
+    return None if body is None else body.decode()

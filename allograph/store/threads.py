@@ -1,0 +1,197 @@
+"""Threads: what the API shows of them. Their states are in `allograph.store.checkpoints`."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from allograph.encoding import dumps
+from allograph.store.checkpoints import Checkpoints
+from allograph.store.database import Connection, Database, Row
+from allograph.store.runs import RestingStatus
+
+COLUMNS = (
+    "thread_id", "created_at", "updated_at", "state_updated_at", "metadata", "status", "config", "values", "error", "interrupts",
+)  # fmt: skip
+"""What the API shows of a thread, in the reference's order."""
+
+SORTABLE = ("thread_id", "status", "created_at", "updated_at", "state_updated_at")
+
+_SHOWN: LiteralString = (
+    'thread_id, created_at, updated_at, state_updated_at, metadata, status, config, "values", error, interrupts'
+)
+_WITH_TTL: LiteralString = _SHOWN + ", ttl_strategy, ttl_minutes, expires_at"
+
+_CREATE: LiteralString = f"""
+INSERT INTO threads (thread_id, metadata, config, ttl_strategy, ttl_minutes, expires_at)
+VALUES (
+    %(thread_id)s, %(metadata)s, %(config)s, %(ttl_strategy)s, %(ttl_minutes)s::float8, now() + make_interval(secs => 60 * %(ttl_minutes)s::float8)
+)
+ON CONFLICT (thread_id) DO NOTHING RETURNING {_WITH_TTL}
+"""
+
+_GET: LiteralString = f"SELECT {_WITH_TTL} FROM threads WHERE thread_id = %s"
+
+_PATCH: LiteralString = f"""
+UPDATE threads
+SET metadata = metadata || %(metadata)s, updated_at = now(),
+    ttl_strategy = CASE WHEN %(set_ttl)s::bool THEN %(ttl_strategy)s::text ELSE ttl_strategy END,
+    ttl_minutes = CASE WHEN %(set_ttl)s::bool THEN %(ttl_minutes)s::float8 ELSE ttl_minutes END,
+    expires_at = CASE WHEN %(set_ttl)s::bool THEN now() + make_interval(secs => 60 * %(ttl_minutes)s::float8) ELSE expires_at END
+WHERE thread_id = %(thread_id)s RETURNING {_WITH_TTL}
+"""
+
+# What a change of state from outside a run leaves for the thread to show.
+_SET_STATE: LiteralString = """
+UPDATE threads
+SET "values" = %(values)s, interrupts = %(interrupts)s, resting_status = %(resting_status)s, error = NULL,
+    updated_at = now(), state_updated_at = now()
+WHERE thread_id = %(thread_id)s
+"""
+
+_LOCK: LiteralString = "SELECT active_runs FROM threads WHERE thread_id = %s FOR UPDATE"
+
+_DELETE: LiteralString = "DELETE FROM threads WHERE thread_id = ANY(%s) RETURNING thread_id"
+
+_EXISTING: LiteralString = "SELECT thread_id FROM threads WHERE thread_id = ANY(%s)"
+
+_OF_ASSISTANT: LiteralString = "SELECT thread_id FROM threads WHERE metadata @> %s"
+
+_COPY: LiteralString = f"""
+INSERT INTO threads (thread_id, metadata, config, resting_status, "values", interrupts, error)
+SELECT %(target)s, metadata, config, resting_status, "values", interrupts, error FROM threads WHERE thread_id = %(source)s
+RETURNING {_SHOWN}
+"""
+
+_MATCHING: LiteralString = """
+FROM threads
+WHERE metadata @> %(metadata)s
+    AND (%(ids)s::uuid[] IS NULL OR thread_id = ANY(%(ids)s))
+    AND (%(status)s::text IS NULL OR status = %(status)s)
+    AND (%(values)s::jsonb IS NULL OR "values"::jsonb @> %(values)s)
+"""
+
+_SEARCH: LiteralString = f"SELECT {_WITH_TTL} {_MATCHING} ORDER BY {{order}} LIMIT %(limit)s OFFSET %(offset)s"
+
+_COUNT: LiteralString = f"SELECT count(*) AS count {_MATCHING}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ttl:
+    """How long a thread lives, in minutes from when this was set, and what happens to it then."""
+
+    minutes: float
+    strategy: str = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadFilter:
+    """What a search or a count looks for; `metadata` and `values` as containment."""
+
+    metadata: Mapping[str, Any]
+    ids: Sequence[UUID] | None = None
+    status: str | None = None
+    values: Mapping[str, Any] | None = None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "metadata": Jsonb(self.metadata), "ids": list(self.ids) if self.ids else None, "status": self.status,
+            "values": Jsonb(self.values) if self.values else None,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LockedThread:
+    """A thread whose row is locked by an open transaction."""
+
+    connection: Connection
+    thread_id: UUID
+    active_runs: int
+
+    async def set_state(self, values: Any, interrupts: Any, resting_status: RestingStatus) -> None:
+        """Show the state that an update from outside a run has made."""
+        await self.connection.execute(_SET_STATE, {
+            "thread_id": self.thread_id, "values": dumps(values).decode(), "interrupts": dumps(interrupts).decode(),
+            "resting_status": resting_status,
+        })  # fmt: skip
+
+
+class Threads:
+    """The statements on threads. Rows have the keys of `COLUMNS`, and `ttl_strategy, ttl_minutes, expires_at`."""
+
+    def __init__(self, database: Database, checkpoints: Checkpoints) -> None:
+        self.database = database
+        self.checkpoints = checkpoints
+
+    async def create(self, thread_id: UUID, metadata: Mapping[str, Any], ttl: Ttl | None = None) -> Row | None:
+        """A new, idle thread; None if the id is taken."""
+        return await self.database.fetch_one(_CREATE, {
+            "thread_id": thread_id, "metadata": Jsonb(metadata), "config": "{}", **_ttl(ttl),
+        })  # fmt: skip
+
+    async def get(self, thread_id: UUID) -> Row | None:
+        return await self.database.fetch_one(_GET, [thread_id])
+
+    async def patch(self, thread_id: UUID, metadata: Mapping[str, Any], ttl: Ttl | None = None) -> Row | None:
+        """Merge `metadata` (one level deep) and set the time to live; None if there is no such thread."""
+        parameters = {"thread_id": thread_id, "metadata": Jsonb(metadata), "set_ttl": ttl is not None, **_ttl(ttl)}
+        return await self.database.fetch_one(_PATCH, parameters)
+
+    @contextlib.asynccontextmanager
+    async def locked(self, thread_id: UUID) -> AsyncIterator[LockedThread | None]:
+        """Hold a thread so that no run of it can be accepted, started or ended; None if there is no such thread."""
+        async with self.database.transaction() as connection:
+            row = await (await connection.execute(_LOCK, [thread_id])).fetchone()
+            yield LockedThread(connection, thread_id, row["active_runs"]) if row else None
+
+    async def delete(self, thread_ids: Sequence[UUID]) -> builtins.list[UUID]:
+        """Delete threads with their runs and states; answer those that were there."""
+        async with self.database.transaction() as connection:
+            rows = await (await connection.execute(_DELETE, [sorted(thread_ids)])).fetchall()
+            gone = [row["thread_id"] for row in rows]
+            if gone:
+                await self.checkpoints.delete(connection, gone)
+        return gone
+
+    async def existing(self, thread_ids: Sequence[UUID]) -> builtins.list[UUID]:
+        """Those of these threads that exist."""
+        rows = await self.database.fetch_all(_EXISTING, [builtins.list(thread_ids)])
+        return [row["thread_id"] for row in rows]
+
+    async def delete_of_assistant(self, assistant_id: UUID) -> builtins.list[UUID]:
+        """Delete the threads whose last run was one of this assistant."""
+        rows = await self.database.fetch_all(_OF_ASSISTANT, [Jsonb({"assistant_id": str(assistant_id)})])
+        return await self.delete([row["thread_id"] for row in rows]) if rows else []
+
+    async def copy(self, source: UUID, target: UUID) -> Row | None:
+        """A new thread with the same state and history, without the runs; None if there is no such thread."""
+        async with self.database.transaction() as connection:
+            row = await (await connection.execute(_COPY, {"source": source, "target": target})).fetchone()
+            if row is not None:
+                await self.checkpoints.copy(connection, source, target)
+        return row
+
+    async def search(
+        self, where: ThreadFilter, *, sort_by: str, descending: bool, limit: int, offset: int
+    ) -> builtins.list[Row]:
+        order = sql.SQL("{column} {direction}, thread_id").format(
+            column=sql.Identifier(sort_by), direction=sql.SQL("DESC" if descending else "ASC")
+        )
+        statement = sql.SQL(_SEARCH).format(order=order)
+        return await self.database.fetch_all(statement, {**where.parameters, "limit": limit, "offset": offset})
+
+    async def count(self, where: ThreadFilter) -> int:
+        row = await self.database.fetch_one(_COUNT, where.parameters)
+        return int(row["count"]) if row else 0
+
+
+def _ttl(ttl: Ttl | None) -> dict[str, Any]:
+    return {"ttl_strategy": ttl.strategy if ttl else None, "ttl_minutes": ttl.minutes if ttl else None}

@@ -1,0 +1,3 @@
+from scripts.contract.cli import main
+
+main()

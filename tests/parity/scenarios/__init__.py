@@ -1,0 +1,1 @@
+"""Scenarios by topic; every function is one, named `<module>/<function>`."""
