@@ -91,13 +91,13 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
     worker = (
         Worker(
             new_id(), settings.jobs_per_worker, runs=runs, checkpoints=checkpoints, graphs=graphs, store=store,
-            streams=streams, settings=settings,
+            streams=streams, settings=settings, described=described(),
         )
         if works and settings.jobs_per_worker
         else None
     )  # fmt: skip
     runner = Runner(
-        runs, streams, Notifications(database.conninfo), worker, graph_ids=graphs.ids, described=described(),
+        runs, streams, Notifications(database.conninfo), worker, graph_ids=graphs.ids,
         heartbeat_seconds=settings.heartbeat_seconds, poll_seconds=settings.poll_seconds,
     )  # fmt: skip
     states = States(threads, checkpoints, graphs, store, parallel_updates=settings.pool_size // 2)

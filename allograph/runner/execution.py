@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -74,14 +74,17 @@ class Execution:
     """
 
     def __init__(
-        self, run: ClaimedRun, stream: RunStream, *, graphs: Graphs, checkpoints: Checkpoints, store: BaseStore, timeout: float
-    ) -> None:
+        self, run: ClaimedRun, stream: RunStream, *, graphs: Graphs, checkpoints: Checkpoints, store: BaseStore, timeout: float,
+        described: Mapping[str, Any],
+    ) -> None:  # fmt: skip
         self.run = run
         self.stream = stream
         self.graphs = graphs
         self.checkpoints = checkpoints
         self.store = store
         self.timeout = timeout
+        self.described = described
+        """What the server says of itself in the metadata of each checkpoint."""
         self.cancel_action: CancelAction | None = run.cancel_action
         self.settling = False
         """The graph has ended; a cancel comes too late."""
@@ -91,7 +94,7 @@ class Execution:
     async def execute(self) -> Result:
         """Run the graph to its end. Raises `asyncio.CancelledError` only when nobody asked the run to be cancelled."""
         run = self.run
-        config = run_config(run)
+        config = run_config(run, self.described)
         try:
             async with self.graphs.open(
                 config["configurable"]["graph_id"], config=config, checkpointer=self.checkpoints.saver(), store=self.store,
@@ -246,11 +249,11 @@ def _uncancel() -> None:
         task.uncancel()
 
 
-def run_config(run: ClaimedRun) -> RunnableConfig:
+def run_config(run: ClaimedRun, described: Mapping[str, Any]) -> RunnableConfig:
     """The config that the graph is called with: what the run was created with, its ids, and what describes this attempt."""
     config: dict[str, Any] = run.kwargs["config"]
     configurable = {"checkpoint_ns": "", **config["configurable"]}
-    metadata = {**config.get("metadata", {}), "run_attempt": run.attempt}
+    metadata = {**config.get("metadata", {}), "run_attempt": run.attempt, **described}
     return cast(RunnableConfig, {
         **config, "configurable": configurable, "metadata": metadata, "run_id": run.run_id, "run_name": configurable["graph_id"],
     })  # fmt: skip

@@ -6,9 +6,9 @@ nothing, and that returns one of these or a context manager, sync or async, that
 factory is called for every use of its graph, also for reading state and drawing, and `runtime.access_context` tells
 which.
 
-Sync factories run in a thread, one for each, since building a model client takes tens of milliseconds that would hold up
-every stream of the process. One that needs the event loop says so by failing without it, and is from then on called on the
-loop.
+Sync factories run in a thread, one for each, since building a model client takes tens of milliseconds that would hold
+up every stream of the process. One that needs the event loop says so by failing without it, and is from then on called
+on the loop.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
 """What a graph looks like from outside: its drawing, its JSON Schemas, its subgraphs.
 
-The bodies are those of the reference; `tests/runner/test_introspect.py` compares them with what it answered. A schema
-that cannot be made is null, and a state field that no JSON Schema describes is one of which only the name is said.
+The bodies are those of the reference; `tests/runner/test_introspect.py` compares them with what it answered. Only where
+the reference says null for a schema that cannot be made, it is missing: the contract and the SDK know no null there. Of a
+state field that no JSON Schema describes the name alone is told.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.pydantic import create_model_v2
@@ -25,43 +25,46 @@ from pydantic import PydanticUserError, TypeAdapter
 from allograph.runner.graphs import Graph, Graphs
 from allograph.runner.typed_dicts import modern
 
-JsonObject = dict[str, Any]
+JsonObject: TypeAlias = dict[str, Any]
+AnyGraph: TypeAlias = PregelProtocol[Any, Any, Any, Any]
 
 _ROOT = "__root__"
 
 
-async def draw(graph: Graph, xray: bool | int = False) -> JsonObject:
+def draw(graph: Graph, xray: bool | int = False) -> JsonObject:
     """`{"nodes": [...], "edges": [...]}`, with subgraphs drawn in place down to `xray` levels, all of them for True."""
-    drawing: JsonObject = (await graph.aget_graph(xray=xray)).to_json()
+    drawing: JsonObject = graph.get_graph(xray=xray).to_json()
     for node in drawing["nodes"]:
         if isinstance(node.get("data"), dict):
             node["data"].pop("id", None)  # the Python class; the reference does not tell it
     return drawing
 
 
-def schemas(graph: PregelProtocol[Any, Any, Any, Any]) -> JsonObject:
-    """`input_schema`, `output_schema`, `state_schema`, `config_schema`, `context_schema`; null if it cannot be made.
+def schemas(graph: AnyGraph) -> JsonObject:
+    """`input_schema`, `output_schema`, `state_schema`, `config_schema` and `context_schema`.
 
-    `config_schema` is what `config.configurable` may hold: the context's schema, and `{}` where there is none. Takes
-    up to a tenth of a second for a graph of messages.
+    One that cannot be made is missing, `state_schema` is then `{}`. `config_schema` is what `config.configurable` may
+    hold: the context's schema, and `{}` where there is none. Takes up to a tenth of a second for a graph of messages.
     """
-    context = _or_null(lambda: _context(graph))
-    return {
-        "input_schema": _or_null(lambda: _input(graph)),
-        "output_schema": _or_null(lambda: _output(graph)),
-        "state_schema": _or_null(lambda: _state(graph)),
-        "config_schema": {} if _has_no_context(graph) else copy.copy(context),
+    context = _made(_context, graph)
+    made = {
+        "input_schema": _made(_input, graph),
+        "output_schema": _made(_output, graph),
+        "state_schema": _made(_state, graph) or {},
+        "config_schema": {} if isinstance(graph, Pregel) and graph.context_schema is None else context,
         "context_schema": context,
     }
+    return {name: schema for name, schema in made.items() if schema is not None}
 
 
 def subgraphs(graph: Graph, namespace: str | None = None, recurse: bool = False) -> dict[str, JsonObject]:
     """Namespace → schemas of the subgraphs of `graph`, of all levels with `recurse`.
 
-    With a `namespace` only the one that has exactly it, and nothing when there is none; one below the first level,
-    such as `parent|child`, is found with `recurse` only.
+    With a `namespace` only the one that has exactly it, and nothing when there is none; one below the first level, such
+    as `parent|child`, is found with `recurse` only. The contract wants each to have `input_schema` and `output_schema`.
     """
-    return {name: schemas(each) for name, each in graph.get_subgraphs(namespace=namespace, recurse=recurse)}
+    found = graph.get_subgraphs(namespace=namespace, recurse=recurse)
+    return {name: {"input_schema": {}, "output_schema": {}, **schemas(each)} for name, each in found}
 
 
 class Introspection:
@@ -88,7 +91,7 @@ class Introspection:
         if kept is not None:
             return kept
         async with self._open(graph_id, config, user) as graph:
-            drawing = await draw(graph, xray)
+            drawing = await asyncio.to_thread(draw, graph, xray)
         if isinstance(xray, bool) or xray <= 4:  # a client may ask for any depth
             self._keep(graph_id, ("draw", _Exactly(xray)), drawing)
         return drawing
@@ -147,14 +150,14 @@ def _Exactly(xray: bool | int) -> tuple[str, int]:  # noqa: N802
 # ---- one schema each
 
 
-def _or_null(make: Callable[[], JsonObject | None]) -> JsonObject | None:
+def _made(make: Callable[[AnyGraph], JsonObject | None], graph: AnyGraph) -> JsonObject | None:
     try:
-        return make()
+        return make(graph)
     except Exception:  # noqa: BLE001 - types are the user's, and many have no JSON Schema
         return None
 
 
-def _input(graph: PregelProtocol[Any, Any, Any, Any]) -> JsonObject:
+def _input(graph: AnyGraph) -> JsonObject:
     try:
         return graph.get_input_jsonschema()
     except PydanticUserError as error:
@@ -162,7 +165,7 @@ def _input(graph: PregelProtocol[Any, Any, Any, Any]) -> JsonObject:
         return _modern_schema(error, declared, graph, "Input")
 
 
-def _output(graph: PregelProtocol[Any, Any, Any, Any]) -> JsonObject:
+def _output(graph: AnyGraph) -> JsonObject:
     try:
         return graph.get_output_jsonschema()
     except PydanticUserError as error:
@@ -170,9 +173,7 @@ def _output(graph: PregelProtocol[Any, Any, Any, Any]) -> JsonObject:
         return _modern_schema(error, declared, graph, "Output")
 
 
-def _modern_schema(
-    error: PydanticUserError, declared: Any, graph: PregelProtocol[Any, Any, Any, Any], suffix: str
-) -> JsonObject:
+def _modern_schema(error: PydanticUserError, declared: Any, graph: AnyGraph, suffix: str) -> JsonObject:
     if error.code != "typed-dict-version":
         raise error
     if isinstance(graph, CompiledStateGraph):
@@ -180,7 +181,7 @@ def _modern_schema(
     return create_model_v2(graph.get_name(suffix), root=modern(declared)).model_json_schema()
 
 
-def _state(graph: PregelProtocol[Any, Any, Any, Any]) -> JsonObject | None:
+def _state(graph: AnyGraph) -> JsonObject | None:
     if not isinstance(graph, Pregel):
         return None
     name = graph.get_name("State")
@@ -204,11 +205,7 @@ def _describable(hint: Any) -> Any:
     return Any
 
 
-def _has_no_context(graph: PregelProtocol[Any, Any, Any, Any]) -> bool:
-    return isinstance(graph, Pregel) and graph.context_schema is None
-
-
-def _context(graph: PregelProtocol[Any, Any, Any, Any]) -> JsonObject | None:
+def _context(graph: AnyGraph) -> JsonObject | None:
     if not isinstance(graph, Pregel):
         return None
     try:

@@ -56,12 +56,12 @@ def merged_config(config: Mapping[str, Any], context: Mapping[str, Any] | None) 
 
 
 def build_run(
-    request: RunRequest, assistant: Row, thread_id: UUID | None, known: Mapping[str, Any] | None, described: Mapping[str, Any]
+    request: RunRequest, assistant: Row, thread_id: UUID | None, known: Mapping[str, Any] | None
 ) -> NewRun:
     """The run to store.
 
     `thread_id` None asks for a stateless run, which gets a thread of its own. `known` is the metadata of the thread, None when
-    it does not exist. `described` is what the server says of itself in the metadata of each checkpoint.
+    it does not exist.
     """
     run_id = new_id()
     stateless = thread_id is None
@@ -89,7 +89,7 @@ def build_run(
                 "__after_seconds__": 0,
                 "run_id": str(run_id), "thread_id": str(thread_id), **own, "user_id": "",
             },
-            "metadata": {**metadata, **described},
+            "metadata": metadata,
         },
         "context": context,
         "stream_mode": request.stream_mode,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -56,14 +56,13 @@ class Runner:
 
     def __init__(
         self, runs: Runs, streams: Streams, notifications: Notifications, worker: Worker | None, *, graph_ids: Sequence[str],
-        described: Mapping[str, Any], heartbeat_seconds: float, poll_seconds: float,
+        heartbeat_seconds: float, poll_seconds: float,
     ) -> None:  # fmt: skip
         self.runs = runs
         self.streams = streams
         self.notifications = notifications
         self.worker = worker
         self.graph_ids = graph_ids
-        self.described = described
         self.heartbeat_seconds = heartbeat_seconds
         self.poll_seconds = poll_seconds
         self._tasks: set[asyncio.Task[None]] = set()
@@ -114,7 +113,7 @@ class Runner:
         known = found and found["thread_metadata"]
         if found is None or (thread_id and known is None and not request.create_thread):
             raise NotFound("Thread or assistant not found.")
-        run = build_run(request, found, thread_id, known, self.described)
+        run = build_run(request, found, thread_id, known)
         reader = self.streams.open(run.run_id).read(events=follow == "events") if follow else None
         only_if_idle = request.multitask_strategy == "reject"
         reserved = self.worker is not None and self.worker.reserve()
@@ -146,7 +145,7 @@ class Runner:
             found = await self.runs.assistant_and_thread(self.assistant_id(request.assistant_id), None)
             if found is None:
                 raise NotFound("Thread or assistant not found.")
-            runs.append(build_run(request, found, None, None, self.described))
+            runs.append(build_run(request, found, None, None))
         rows = await self.runs.create_all(runs)
         if self.worker:
             self.worker.wake()

@@ -35,7 +35,8 @@ def _task_shown(task: PregelTask) -> dict[str, Any]:
         "id": task.id,
         "name": task.name,
         "path": task.path,
-        "error": repr(task.error) if task.error is not None else None,
+        # A saver that outlives the process keeps an error as its text.
+        "error": task.error if task.error is None or isinstance(task.error, str) else repr(task.error),
         "interrupts": [interrupt_shown(interrupt) for interrupt in task.interrupts],
         # Without `subgraphs` LangGraph gives only the config under which the child's state can be asked for.
         "checkpoint": None if isinstance(nested, StateSnapshot) or nested is None else _child_checkpoint(nested),

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -38,7 +39,7 @@ class Worker:
 
     def __init__(
         self, worker_id: UUID, capacity: int, *, runs: Runs, checkpoints: Checkpoints, graphs: Graphs, store: BaseStore,
-        streams: Streams, settings: Settings,
+        streams: Streams, settings: Settings, described: Mapping[str, Any],
     ) -> None:  # fmt: skip
         self.worker_id = worker_id
         self.capacity = capacity
@@ -48,6 +49,7 @@ class Worker:
         self.store = store
         self.streams = streams
         self.settings = settings
+        self.described = described
         self._executing: dict[UUID, tuple[Execution, asyncio.Task[None]]] = {}
         self._unseen: set[UUID] = set()
         self._reserved = 0
@@ -163,7 +165,7 @@ class Worker:
     def _begin(self, run: ClaimedRun) -> None:
         execution = Execution(
             run, self.streams.open(run.run_id), graphs=self.graphs, checkpoints=self.checkpoints, store=self.store,
-            timeout=self.settings.job_timeout_seconds,
+            timeout=self.settings.job_timeout_seconds, described=self.described,
         )  # fmt: skip
         task = asyncio.create_task(self._execute(execution), name=f"run-{run.run_id}")
         self._executing[run.run_id] = (execution, task)

@@ -90,8 +90,11 @@ _DELETE: LiteralString = "DELETE FROM assistants WHERE assistant_id = %s"
 # The default assistant of a graph: made at start-up, changed only when what the project configures for it has changed.
 _SYNC_DEFAULT: LiteralString = """
 WITH made AS (
-    INSERT INTO assistants (assistant_id, graph_id, metadata, name, description)
-    VALUES (%(assistant_id)s, %(graph_id)s, '{"created_by": "system"}', %(graph_id)s, %(description)s)
+    INSERT INTO assistants (assistant_id, graph_id, metadata, name, description, created_at, updated_at)
+    VALUES (
+        %(assistant_id)s, %(graph_id)s, '{"created_by": "system"}', %(graph_id)s, %(description)s, clock_timestamp(),
+        clock_timestamp()
+    )
     ON CONFLICT (assistant_id) DO UPDATE
     SET description = EXCLUDED.description, version = (
             SELECT max(version) + 1 FROM assistant_versions WHERE assistant_id = EXCLUDED.assistant_id

@@ -47,6 +47,12 @@ def named(served: dict[str, Any], folder: Path) -> overlay.Overlaid:
     return overlay.apply(served, overlay.load(folder / "naming.overlay.yaml"))
 
 
+def names_of(folder: Path) -> dict[str, str]:
+    """The method of each operation by its operationId."""
+    names: dict[str, str] = yaml.safe_load((folder / "operations.yaml").read_text()) or {}
+    return names
+
+
 def generate(folder: Path, out: Path) -> None:
     """Replace `out` by what the contract in `folder` gives; a failure leaves it as it was."""
     with tempfile.TemporaryDirectory(prefix="generated-", dir=out.parent) as scratch:
@@ -63,7 +69,7 @@ def files(folder: Path) -> dict[str, bytes]:
     """Every generated file by name."""
     served = contract(folder)
     source = hoisted(named(served, folder).document)
-    found = operations(source, yaml.safe_load((folder / "operations.yaml").read_text()) or {})
+    found = operations(source, names_of(folder))
     version = (folder / "upstream.version").read_text().strip()
     header = f'"""Made by `{COMMAND}` from openapi/upstream.json ({version}) and overlays; never edited by hand."""\n'
     models = _models(source, f"{header}# mypy: ignore-errors\n")

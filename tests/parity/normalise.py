@@ -11,7 +11,7 @@ import copy
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .session import Exchange
@@ -43,8 +43,8 @@ BY_KEY = {
 
 
 def _time(match: re.Match[str]) -> str:
-    moment = datetime.fromisoformat(match[1]).replace(tzinfo=timezone.utc)
-    if abs(datetime.now(timezone.utc) - moment) > timedelta(days=2):
+    moment = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
+    if abs(datetime.now(UTC) - moment) > timedelta(days=2):
         return match[0]  # a date that a graph wrote
     return f"<time{match[2] or ''}>"
 
@@ -120,7 +120,4 @@ def normalise(exchanges: Iterable[Exchange], url: str, assistants: dict[str, str
                     container[key] = sorted(container[key], key=lambda item: _blank(item, url, names))
     tokens = _Tokens(url, names)
     # Requests go first within an exchange, answers after them, in the order of the conversation.
-    return [
-        {part: tokens.walk(value, part) for part, value in exchange.items()}
-        for exchange in exchanges
-    ]
+    return [{part: tokens.walk(value, part) for part, value in exchange.items()} for exchange in exchanges]

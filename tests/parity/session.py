@@ -228,7 +228,9 @@ class Session:
             time.sleep(0.001)
         return future
 
-    def cut(self, method: str, path: str, body: Any = ..., *, lines: int, headers: Mapping[str, str] | None = None) -> Reply:
+    def cut(
+        self, method: str, path: str, body: Any = ..., *, lines: int, headers: Mapping[str, str] | None = None
+    ) -> Reply:
         """Read a stream until `lines` frames have come, then leave."""
         request: dict[str, Any] = {"headers": dict(headers)} if headers else {}
         exchange = self.reserve(method, path, request | ({} if body is ... else {"body": body}))
@@ -243,7 +245,9 @@ class Session:
                     break
         frames = kept.replace("\r\n", "\n").split("\n\n")[:lines]
         end = "\r\n" if "\r\n" in kept else "\n"
-        reply = Reply(response.status_code, response.headers, (end * 2).join(f.replace("\n", end) for f in frames) + end)
+        reply = Reply(
+            response.status_code, response.headers, (end * 2).join(f.replace("\n", end) for f in frames) + end
+        )
         describe(exchange, reply)
         return reply
 

@@ -162,7 +162,9 @@ def latest_context(s: Session) -> None:
 def search(s: Session) -> None:
     for index in range(3):
         s.quiet(
-            "POST", "/assistants", {"graph_id": "steps", "name": f"Name {index}", "metadata": {"mark": s.mark, "n": index}}
+            "POST",
+            "/assistants",
+            {"graph_id": "steps", "name": f"Name {index}", "metadata": {"mark": s.mark, "n": index}},
         )
     mine = {"metadata": {"mark": s.mark}}
     s.post("/assistants/search", mine)

@@ -68,7 +68,18 @@ def unknown(s: Session) -> None:
 
 @scenario
 def wait(s: Session) -> None:
-    everything = ["bytes", "dataclass", "date", "datetime_utc", "decimal", "enum", "exception", "float_nan", "odd", "set"]
+    everything = [
+        "bytes",
+        "dataclass",
+        "date",
+        "datetime_utc",
+        "decimal",
+        "enum",
+        "exception",
+        "float_nan",
+        "odd",
+        "set",
+    ]
     s.wait(s.thread(), "encoding", input={"pick": everything})
     s.wait(None, "encoding", input={"pick": everything})
 
@@ -76,5 +87,5 @@ def wait(s: Session) -> None:
 @scenario
 def unicode_input(s: Session) -> None:
     thread = s.thread(metadata={"naïve": "é \u2028 😀"})
-    s.wait(thread, "steps", input={"text": "naïve \u2028 é 😀 <b> \\ \" \t"})
+    s.wait(thread, "steps", input={"text": 'naïve \u2028 é 😀 <b> \\ " \t'})
     s.get(f"/threads/{thread}")

@@ -149,7 +149,11 @@ def update_at_checkpoint(s: Session) -> None:
     s.post(f"/threads/{thread}/state", {"values": {"text": "forked"}, "checkpoint_id": old})
     s.post(
         f"/threads/{thread}/state",
-        {"values": {"text": "forked too"}, "checkpoint": {"checkpoint_id": old, "checkpoint_ns": ""}, "as_node": "first"},
+        {
+            "values": {"text": "forked too"},
+            "checkpoint": {"checkpoint_id": old, "checkpoint_ns": ""},
+            "as_node": "first",
+        },
     )
     s.get(f"/threads/{thread}/history?limit=2")
 

@@ -55,7 +55,12 @@ def wait_interrupt(s: Session) -> None:
 
 @scenario
 def stream(s: Session) -> None:
-    s.stream(None, "chat", input={"messages": [{"role": "user", "content": "hi", "id": "h1"}]}, stream_mode=["messages", "values"])
+    s.stream(
+        None,
+        "chat",
+        input={"messages": [{"role": "user", "content": "hi", "id": "h1"}]},
+        stream_mode=["messages", "values"],
+    )
 
 
 @scenario

@@ -151,7 +151,9 @@ def hidden_tuple(s: Session) -> None:
 
 @scenario
 def limited(s: Session) -> None:
-    s.stream(s.thread(), "limited", input={"question": "why"}, stream_mode=["values", "updates", "checkpoints", "tasks"])
+    s.stream(
+        s.thread(), "limited", input={"question": "why"}, stream_mode=["values", "updates", "checkpoints", "tasks"]
+    )
 
 
 @scenario

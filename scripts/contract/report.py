@@ -1,0 +1,258 @@
+"""What changed between two contracts: operations, parameters, fields and statuses, and the handler methods that follow.
+
+A change is breaking when a client or a handler that fits the old contract does not fit the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scripts.contract.operations import METHODS, class_name, derived_name, json_schema, resolve
+
+LIMITS = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "maxProperties", "pattern")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference within an operation."""
+
+    text: str
+    breaking: bool = False
+    concerns_handler: bool = True
+    """Whether the handler may have to change; a newly declared error does not ask for that."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a parameter or field may be."""
+
+    types: frozenset[str]
+    required: bool
+    choices: frozenset[str] | None
+    limits: tuple[tuple[str, Any], ...]
+
+
+@dataclass
+class OperationReport:
+    """What happened to one operation."""
+
+    title: str
+    handler: str
+    """The handler method: `Threads.create_thread`."""
+    fate: str
+    """added, removed or changed"""
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def breaking(self) -> bool:
+        return self.fate == "removed" or any(change.breaking for change in self.changes)
+
+
+@dataclass
+class Report:
+    """All differences between two contracts."""
+
+    operations: list[OperationReport]
+
+    @property
+    def breaking(self) -> bool:
+        return any(operation.breaking for operation in self.operations)
+
+    def with_fate(self, fate: str) -> list[OperationReport]:
+        return [operation for operation in self.operations if operation.fate == fate]
+
+    def handlers(self) -> Iterator[tuple[str, str]]:
+        """What to do with which handler method: `("write", "Threads.archive_thread")`."""
+        for operation in self.operations:
+            if operation.fate == "added":
+                yield "write", operation.handler
+            elif operation.fate == "removed":
+                yield "remove", operation.handler
+            elif any(change.concerns_handler for change in operation.changes):
+                yield "change", operation.handler
+
+    def __str__(self) -> str:
+        if not self.operations:
+            return "the contract is unchanged"
+        counts = ", ".join(f"{len(self.with_fate(fate))} {fate}" for fate in ("added", "removed", "changed"))
+        lines = [f"operations: {counts}; {'BREAKING' if self.breaking else 'not breaking'}"]
+        for operation in self.operations:
+            lines.append(f"  {operation.fate:8}{operation.title}")
+            lines += (f"    {'! ' if change.breaking else '  '}{change.text}" for change in operation.changes)
+        if todo := list(self.handlers()):
+            lines.append("handler methods:")
+            lines += (f"  {verb:8}{handler}" for verb, handler in todo)
+        return "\n".join(lines)
+
+
+def compare(old: dict[str, Any], new: dict[str, Any], names: Mapping[str, str]) -> Report:
+    """The differences between two contracts. `names` are the methods of operations, as in openapi/operations.yaml."""
+    before, after = _operations(old), _operations(new)
+    reports = []
+    for key in dict.fromkeys((*before, *after)):
+        method, path = key
+        source = after.get(key) or before[key]
+        operation_id = source.get("operationId", "")
+        name = names.get(operation_id) or derived_name(operation_id, path, method)
+        tag = (source.get("tags") or ["Default"])[0]
+        fate = "removed" if key not in after else "added" if key not in before else "changed"
+        changes = list(_changes(old, before[key], new, after[key])) if fate == "changed" else []
+        if changes or fate != "changed":
+            title = f"{method.upper()} {path}"
+            reports.append(OperationReport(title, f"{class_name(tag)}.{name}", fate, changes))
+    return Report(reports)
+
+
+def _operations(contract: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (method, path): {
+            **item[method],
+            "parameters": [*item.get("parameters", ()), *item[method].get("parameters", ())],
+        }
+        for path, item in contract["paths"].items()
+        for method in METHODS
+        if method in item
+    }
+
+
+def _changes(
+    old: dict[str, Any], before: dict[str, Any], new: dict[str, Any], after: dict[str, Any]
+) -> Iterator[Change]:
+    yield from _values(_parameters(old, before), _parameters(new, after), sent_by_client=True)
+    had, has = before.get("requestBody"), after.get("requestBody")
+    body_before, body_after = _body(old, had), _body(new, has)
+    if had is None and has is not None:
+        yield Change("body added", breaking=bool(has.get("required")))
+    elif had is not None and has is None:
+        yield Change("body removed", breaking=True)
+    else:
+        yield from _values(body_before, body_after, sent_by_client=True)
+        if had and has and bool(had.get("required")) != bool(has.get("required")):
+            required = bool(has.get("required"))
+            yield Change(f"body became {'required' if required else 'optional'}", breaking=required)
+    replies_before, replies_after = _replies(old, before), _replies(new, after)
+    for status in sorted({*replies_before, *replies_after}):
+        success = status.startswith("2")
+        if status not in replies_before:
+            yield Change(f"status {status} added", concerns_handler=success)
+        elif status not in replies_after:
+            yield Change(f"status {status} removed", breaking=success, concerns_handler=success)
+        else:
+            yield from _values(replies_before[status], replies_after[status], sent_by_client=False)
+
+
+def _values(before: dict[str, Value], after: dict[str, Value], *, sent_by_client: bool) -> Iterator[Change]:
+    """The differences between two sets of parameters or fields.
+
+    What a client sends breaks when more is asked of it; what it reads breaks when less is promised to it.
+    """
+    for name in dict.fromkeys((*before, *after)):
+        if name not in before:
+            yield Change(f"{name}: added", breaking=sent_by_client and after[name].required)
+            continue
+        if name not in after:
+            yield Change(f"{name}: removed", breaking=True)
+            continue
+        was, now = before[name], after[name]
+        if was.types != now.types:
+            # A client may go on sending what is still taken, and reading what it already reads.
+            fits = was.types <= now.types if sent_by_client else now.types <= was.types
+            yield Change(f"{name}: type {_join(was.types)} became {_join(now.types)}", breaking=not fits)
+        if was.required != now.required:
+            yield Change(
+                f"{name}: became {'required' if now.required else 'optional'}", breaking=now.required == sent_by_client
+            )
+        yield from _choices(name, was.choices, now.choices, sent_by_client=sent_by_client)
+        if was.limits != now.limits:
+            yield Change(f"{name}: limits {_limits(was)} became {_limits(now)}", breaking=True)
+
+
+def _choices(
+    name: str, was: frozenset[str] | None, now: frozenset[str] | None, *, sent_by_client: bool
+) -> Iterator[Change]:
+    if was == now:
+        return
+    if was is None or now is None:
+        text = f"{name}: {'any value became a choice of' if was is None else 'no longer a choice of'} {_join(now or was or frozenset())}"
+        yield Change(text, breaking=(was is None) == sent_by_client)
+        return
+    if added := now - was:
+        yield Change(f"{name}: value added: {_join(added)}", breaking=not sent_by_client)
+    if removed := was - now:
+        yield Change(f"{name}: value removed: {_join(removed)}", breaking=sent_by_client)
+
+
+def _join(values: frozenset[str]) -> str:
+    return " | ".join(sorted(values)) or "anything"
+
+
+def _limits(value: Value) -> str:
+    return ", ".join(f"{name} {limit}" for name, limit in value.limits) or "none"
+
+
+def _parameters(contract: dict[str, Any], operation: dict[str, Any]) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for parameter in (resolve(contract, p) for p in operation["parameters"]):
+        name = f"{parameter['in']} {parameter['name']}"
+        found |= flatten(contract, parameter.get("schema", {}), name, required=bool(parameter.get("required")))
+    return found
+
+
+def _body(contract: dict[str, Any], body: dict[str, Any] | None) -> dict[str, Value]:
+    return flatten(contract, json_schema(resolve(contract, body)), "body") if body else {}
+
+
+def _replies(contract: dict[str, Any], operation: dict[str, Any]) -> dict[str, dict[str, Value]]:
+    replies: dict[str, dict[str, Value]] = {}
+    for status, reply in operation["responses"].items():
+        fields = replies.setdefault(status, {})
+        for media_type, media in (resolve(contract, reply).get("content") or {}).items():
+            fields |= flatten(contract, media.get("schema", {}), f"{status} {media_type}")
+    return replies
+
+
+def flatten(
+    contract: dict[str, Any], schema: dict[str, Any], name: str, *, required: bool = True, seen: tuple[str, ...] = ()
+) -> dict[str, Value]:
+    """Every field of a schema by its dotted name; items of arrays end in `[]`, the members of a map in `.*`."""
+    if "$ref" in schema:
+        if schema["$ref"] in seen:
+            return {name: Value(frozenset({schema["$ref"].rsplit("/", 1)[1]}), required, None, ())}
+        seen = (*seen, schema["$ref"])
+        schema = {**resolve(contract, schema), **{key: value for key, value in schema.items() if key != "$ref"}}
+    types = schema.get("type", [])
+    kinds = {f"{kind} ({schema['format']})" if kind == "string" and "format" in schema else kind
+             for kind in ([types] if isinstance(types, str) else types)}  # fmt: skip
+    choices = schema["enum"] if "enum" in schema else [schema["const"]] if "const" in schema else None
+    found = {
+        name: Value(
+            frozenset(kinds), required,
+            frozenset(map(str, choices)) if choices is not None else None,
+            tuple((limit, schema[limit]) for limit in LIMITS if limit in schema),
+        )
+    }  # fmt: skip
+    for member, value in schema.get("properties", {}).items():
+        inner = member in schema.get("required", ())
+        found |= flatten(contract, value, f"{name}.{member}", required=inner, seen=seen)
+    for suffix, keyword in (("[]", "items"), (".*", "additionalProperties")):
+        if isinstance(schema.get(keyword), dict):
+            found |= flatten(contract, schema[keyword], f"{name}{suffix}", required=False, seen=seen)
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        for arm in schema.get(keyword, ()):
+            for place, value in flatten(contract, arm, name, required=required, seen=seen).items():
+                # One arm of several promises nothing by itself, except that the whole is there.
+                sure = value.required and (keyword == "allOf" or place == name)
+                found[place] = _either(found.get(place), Value(value.types, sure, value.choices, value.limits))
+    return found
+
+
+def _either(one: Value | None, other: Value) -> Value:
+    """A value that is described twice: by two arms, or by a schema and its arm."""
+    if one is None:
+        return other
+    choices = (
+        other.choices if one.choices is None else one.choices if other.choices is None else one.choices | other.choices
+    )
+    return Value(one.types | other.types, one.required or other.required, choices, one.limits + other.limits)
