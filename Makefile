@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 SHELL   = /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types regen regen-check capture oracle oracle-setup oracle-lock lock clean
+.PHONY: help setup run test check lint types regen regen-check capture oracle oracle-setup oracle-lock lock clean parity parity-record
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,5 +44,27 @@ oracle-lock: setup ## pin the reference named in scripts/oracle.in
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make oracle-lock' scripts/oracle.in -o scripts/oracle.txt
 
+capture: setup oracle-setup ## ask the reference for its contract, write openapi/upstream.json
+	@$(BIN)/python -m scripts.contract capture
+
+regen: setup ## write allograph/generated from the contract and report what changed
+	@$(BIN)/python -m scripts.contract regen
+
+regen-check: setup ## fail when allograph/generated is not what `make regen` writes
+	@$(BIN)/python -m scripts.contract check
+
+.PHONY: capabilities capabilities-check
+capabilities: setup ## write the table of what is implemented
+	@$(BIN)/python -m scripts.capabilities
+
+capabilities-check: setup ## fail when the table of what is implemented is stale
+	@$(BIN)/python -m scripts.capabilities --check
+
 clean: ## remove what was installed and stored; the sources stay
 	rm -rf $(VENV) .allograph .pytest_cache .mypy_cache .ruff_cache
+
+parity: setup oracle-setup ## play the scenarios against the reference and against us, and compare
+	@$(BIN)/python -m scripts.parity compare
+
+parity-record: setup oracle-setup ## renew the recordings of the reference's answers, and docs/PARITY.md
+	@$(BIN)/python -m scripts.parity record && $(BIN)/python -m scripts.parity docs

@@ -38,7 +38,7 @@ from allograph.runner.runner import Runner
 from allograph.runner.states import States
 from allograph.runner.worker import Worker
 from allograph.settings import Settings
-from allograph.store.assistants import Assistants
+from allograph.store.assistants import Assistants, DefaultAssistant
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Database, Notifications
 from allograph.store.runs import Runs
@@ -50,12 +50,17 @@ EXPOSED_HEADERS = ["x-pagination-total", "x-pagination-next", "content-location"
 """What browser clients read besides the body."""
 
 
+UNNAMED = "LangGraph"
+"""What LangGraph calls a graph that was compiled without a name."""
+
+
 @dataclass
 class Parts:
     """Everything that a process holds while it serves."""
 
     database: Database
     graphs: Graphs
+    store: BaseStore
     runner: Runner
     handlers: interface.Handlers
 
@@ -97,13 +102,13 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
         else None
     )  # fmt: skip
     runner = Runner(
-        runs, streams, Notifications(database.conninfo), worker, graph_ids=graphs.ids,
+        runs, checkpoints, streams, Notifications(database.conninfo), worker, graph_ids=graphs.ids,
         heartbeat_seconds=settings.heartbeat_seconds, poll_seconds=settings.poll_seconds,
     )  # fmt: skip
     states = States(threads, checkpoints, graphs, store, parallel_updates=settings.pool_size // 2)
     classes = handlers.HANDLER_CLASSES
     return Parts(
-        database, graphs, runner,
+        database, graphs, store, runner,
         interface.Handlers(
             assistants=classes["assistants"](assistants, threads, graphs, store),
             threads=classes["threads"](threads, checkpoints, states, runner),
@@ -112,6 +117,18 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
             system=classes["system"](database, info()),
         ),
     )  # fmt: skip
+
+
+async def _defaults(graphs: Graphs, store: BaseStore) -> list[DefaultAssistant]:
+    """The default assistants, named as their graphs are: by the name given to `compile`, else by the graph id."""
+    defaults = []
+    for graph_id, description in graphs.descriptions.items():
+        name = graph_id
+        if graphs.is_static(graph_id):
+            async with graphs.open(graph_id, access_context="assistants.read", store=store) as graph:
+                name = graph_id if graph.name == UNNAMED else graph.name
+        defaults.append(DefaultAssistant(graph_id, name, description))
+    return defaults
 
 
 def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str, *, works: bool = True) -> FastAPI:
@@ -123,7 +140,7 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
         await database.open()
         parts = build(settings, graphs, database, works=works)
         assistants = Assistants(database)
-        await assistants.sync_defaults(graphs.descriptions)
+        await assistants.sync_defaults(await _defaults(graphs, parts.store))
         routes.register(app, parts.handlers)
         app.router.routes.extend(_extras(parts))
         await parts.runner.start()
@@ -141,7 +158,6 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
             ApiError: _api_error, HTTPException: _http_error, PoolTimeout: _pool_exhausted, Exception: _unexpected,
         },
     )  # fmt: skip
-    app.router.redirect_slashes = False
     app.state.announce = lambda: None
     return app
 

@@ -22,7 +22,7 @@ loads = orjson.loads
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 _AS_TEXT = (
-    Decimal, PurePath, tzinfo,
+    PurePath, tzinfo,
     IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network,
 )  # fmt: skip
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
@@ -52,6 +52,8 @@ def _default(value: Any) -> Any:
         return value._asdict()
     if isinstance(value, _AS_TEXT):
         return str(value)
+    if isinstance(value, Decimal):
+        return float(value)
     if isinstance(value, BaseException):
         return {"error": type(value).__name__, "message": str(value)}
     if isinstance(value, bytes | bytearray | memoryview):
@@ -64,7 +66,7 @@ def _default(value: Any) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """`value` as JSON. NUL characters are dropped from strings: Postgres cannot store them."""
+    """`value` as JSON. NUL characters become U+FFFD: Postgres cannot store them."""
     try:
         body = orjson.dumps(value, _default, _OPTIONS)
     except TypeError:
@@ -74,8 +76,8 @@ def dumps(value: Any) -> bytes:
 
 
 def without_nul(body: bytes) -> bytes:
-    """JSON text without the NUL escapes that Postgres refuses."""
-    return _NUL.sub(rb"\1", body) if rb"\u0000" in body else body
+    """JSON text with U+FFFD in place of the NUL characters that Postgres refuses."""
+    return _NUL.sub(rb"\1\\ufffd", body) if rb"\u0000" in body else body
 
 
 _DEEPEST = 200

@@ -1,6 +1,6 @@
 """Operations as routes: what the generated `routes.py` stands on.
 
-One route per path: a path that lacks a method answers 405 with all the methods it has, and fewer routes are tried.
+One route per path: a path that lacks a method answers 405 with all the methods it has.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from starlette.datastructures import URLPath
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, NoMatchFound, Route
+from starlette.types import Receive, Scope, Send
 
 from allograph.errors import NotImplementedYet, StartupError
 
@@ -60,9 +62,47 @@ class PathRoute(Route):
         return await endpoint(request)
 
 
-def implemented(operation: Operation, handler: object | None) -> bool:
-    """Whether `handler` has a method of its own for the operation; what it inherits answers nothing."""
-    method = getattr(type(handler), operation.name, None)
+class Operations(BaseRoute):
+    """All paths of the contract as one route, which finds the path by an index.
+
+    Starlette tries routes one after the other: 50 of them cost more than everything else that a request passes.
+    """
+
+    def __init__(self, routes: Sequence[PathRoute]) -> None:
+        self.routes = list(routes)
+        self._literal = {route.path: route for route in routes if "{" not in route.path}
+        self._templated: dict[int, list[PathRoute]] = {}
+        for route in routes:
+            if "{" in route.path:
+                self._templated.setdefault(route.path.count("/"), []).append(route)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        path, root = scope["path"], scope.get("root_path", "")
+        path = path[len(root) :] if root and path.startswith(f"{root}/") else path
+        literal = self._literal.get(path)
+        # A parameter never spans a slash, so only templates with as many of them can match.
+        routes = (literal,) if literal else self._templated.get(path.count("/"), ())
+        other_method: tuple[Match, Scope] = (Match.NONE, {})
+        for route in routes:
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                return match, {**found, "path_route": route}
+            if match is Match.PARTIAL and other_method[0] is Match.NONE:
+                other_method = match, {**found, "path_route": route}
+        return other_method
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["path_route"].handle(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        raise NoMatchFound(name, path_params)
+
+
+def has_method(handler: type | None, operation: Operation) -> bool:
+    """Whether a handler class defines the method of an operation itself; the inherited one answers nothing."""
+    method = getattr(handler, operation.name, None)
     return method is not None and method is not getattr(operation.interface, operation.name)
 
 
@@ -73,9 +113,9 @@ def check(operations: Sequence[Operation], handlers: object) -> list[Operation]:
     """
     missing = []
     for operation in operations:
-        handler = getattr(handlers, operation.field)
-        if implemented(operation, handler):
-            _check_signature(operation, type(handler))
+        handler = type(getattr(handlers, operation.field))
+        if has_method(handler, operation):
+            _check_signature(operation, handler)
         else:
             missing.append(operation)
     return missing
@@ -111,8 +151,8 @@ def _fits(declared: list[inspect.Parameter], actual: list[inspect.Parameter]) ->
     return all(p.default is not kinds.empty for p in actual if p.name not in names)
 
 
-def routes(operations: Sequence[Operation], handlers: object) -> list[PathRoute]:
-    """One route per path, in the order of `operations`. An operation without a handler answers 501 with a sentence."""
+def routes(operations: Sequence[Operation], handlers: object) -> Operations:
+    """The routes of all operations. One without a handler answers 501 with a sentence."""
     missing = set(check(operations, handlers))
     paths: dict[str, dict[str, tuple[Operation, Endpoint]]] = {}
     for operation in operations:
@@ -122,7 +162,7 @@ def routes(operations: Sequence[Operation], handlers: object) -> list[PathRoute]
             else partial(operation.endpoint, getattr(handlers, operation.field))
         )
         paths.setdefault(operation.path, {})[operation.method] = (operation, endpoint)
-    return [PathRoute(path, methods) for path, methods in paths.items()]
+    return Operations([PathRoute(path, methods) for path, methods in paths.items()])
 
 
 async def _not_implemented(operation: Operation, request: Request) -> Response:

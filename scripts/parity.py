@@ -1,7 +1,8 @@
 """Compare our server with the reference, scenario by scenario: `record`, `compare` (live), `docs`.
 
-`record` plays every scenario against `langgraph dev` and writes `tests/recordings/`; `--check` only says what would change. `compare`
-plays them against both servers, started here, or against `--ours URL` and the recordings. `docs` writes `docs/PARITY.md`.
+`record` plays every scenario against `langgraph dev` and writes `tests/recordings/`; `--check` only says what would
+change. `compare` plays them against both servers, which are started here unless `--reference` or `--ours` names one
+that runs; with `--recorded`, against ours only. `docs` writes `docs/PARITY.md`.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +25,7 @@ import httpx
 from scripts.oracle import free_port, oracle
 from tests.parity import report
 from tests.parity.compare import Difference, allowances, compare, unexplained
-from tests.parity.scenario import CONFIG, RECORDINGS, ROOT, Record, Scenario, load, recorded, run, save
+from tests.parity.scenario import CONFIG, RECORDINGS, Record, Scenario, load, recorded, run, save
 
 AT_ONCE = 6
 """Scenarios played together. The reference looks at its queue once a second, so that most of a scenario is waiting."""
@@ -41,8 +44,13 @@ def ours(config: Path) -> Iterator[str]:
     """Our server on the test graphs, with a database of its own."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
+    data = tempfile.mkdtemp(prefix="parity-")
+    # As root, Postgres runs as another user, who must be able to enter.
+    os.chmod(data, 0o755)  # noqa: S103
     process = subprocess.Popen(
-        [str(ROOT / ".venv" / "bin" / "allograph"), "serve", "--config", str(config), "--port", str(port)], cwd=ROOT
+        [str(Path(sys.executable).with_name("allograph")), "serve", "--config", str(config), "--port", str(port)],
+        env={**os.environ, "ALLOGRAPH_DATA_DIR": data},
+        stdout=sys.stderr,
     )
     try:
         deadline = time.monotonic() + 60
@@ -57,6 +65,7 @@ def ours(config: Path) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def record(scenarios: list[Scenario], url: str | None, check: bool) -> int:

@@ -1655,4 +1655,4 @@ def register(app: FastAPI, handlers: interface.Handlers) -> None:
 
     Raises `StartupError` for a handler method whose signature does not fit.
     """
-    app.router.routes.extend(routes(OPERATIONS, handlers))
+    app.router.routes.append(routes(OPERATIONS, handlers))

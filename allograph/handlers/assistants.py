@@ -147,8 +147,8 @@ class Assistants(interface.Assistants):
         try:
             return UUID(given_id)
         except ValueError:
-            raise NotFound(
-                f"Assistant '{given_id[:200]}' not found: it is neither a UUID nor one of the graphs {', '.join(self.graphs.ids)}"
+            raise Invalid(
+                f"assistant_id is '{given_id[:200]}': it is neither a UUID nor one of the graphs {', '.join(self.graphs.ids)}"
             ) from None
 
     async def _get(self, assistant_id: UUID) -> Row:

@@ -53,6 +53,7 @@ def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> R
         create_thread=getattr(body, "if_not_exists", "reject") == "create",
         keep_thread=getattr(body, "on_completion", "delete") == "keep",
         durability="exit" if exits else body.durability,
+        checkpoint_during=not exits,
     )
 
 

@@ -29,7 +29,7 @@ class System(interface.System):
     async def check_health(self, request: Request, *, check_db: Any = 0) -> Json[models.Health]:
         if check_db:
             await self._ask_database()
-        return Json(b'{"ok":true}')
+        return Json(b'{"ok":true,"services":{}}')
 
     async def get_info(self, request: Request) -> Json[models.ServerInfo]:
         return Json(self.info)
@@ -42,12 +42,12 @@ class System(interface.System):
 
     async def live(self, request: Request) -> Json[models.Health]:
         """The process answers."""
-        return Json(b'{"ok":true}')
+        return Json(b'{"ok":true,"services":{}}')
 
     async def ready(self, request: Request) -> Json[models.Health]:
         """The process answers and so does its database."""
         await self._ask_database()
-        return Json(b'{"ok":true}')
+        return Json(b'{"ok":true,"services":{}}')
 
     async def _ask_database(self) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from allograph.runner.graphs import Graphs
 from allograph.runner.messages import MessageGatherer
 from allograph.runner.state import checkpoint_of, interrupts_by_task
 from allograph.store.checkpoints import Checkpoints
-from allograph.store.runs import CancelAction, ClaimedRun, Outcome
+from allograph.store.runs import CancelAction, ClaimedRun, Outcome, RestingStatus, RunStatus
 
 log = logging.getLogger("allograph.run")
 
@@ -162,7 +163,7 @@ class Execution:
             "interrupt_before": kwargs["interrupt_before"],
             "interrupt_after": kwargs["interrupt_after"],
             "durability": kwargs["durability"],
-            "context": kwargs["context"],
+            "context": fitting_context(graph.context_schema, kwargs["context"]),
             "subgraphs": subgraphs,
         }
         if "events" not in modes:
@@ -185,14 +186,12 @@ class Execution:
                 self._last_values = chunk
             if mode in _NEEDED and isinstance(chunk, dict) and INTERRUPT in chunk:
                 self._interrupted = True
-                if not chunk[INTERRUPT]:
-                    return  # a static interrupt: clients see it in the thread's status
         where = f"|{'|'.join(namespace)}" if namespace else ""
         if mode == "messages":
             message, metadata = chunk
             if "messages-tuple" in modes:
                 self.stream.append(f"messages{where}", dumps([message, metadata]))
-            if "messages" in modes:
+            elif "messages" in modes:
                 for name, payload in gatherer.events(message, metadata):
                     self.stream.append(f"{name}{where}", dumps(payload))
         elif mode in modes:
@@ -227,14 +226,18 @@ class Execution:
         output = dumps(self._last_values) if self._last_values is not None else b"{}"
         return Result(replace(outcome, error=dumps(cancelled.shown)), output, rolled_back)
 
-    async def _state_outcome(self, graph: Pregel, config: RunnableConfig, status: Any) -> tuple[Outcome, bytes]:
+    async def _state_outcome(self, graph: Pregel, config: RunnableConfig, status: RunStatus) -> tuple[Outcome, bytes]:
         """The outcome that the thread's newest checkpoint tells, and its values as JSON."""
-        snapshot = await graph.aget_state(at_newest(config))
+        try:
+            snapshot = await graph.aget_state(at_newest(config))
+        except Exception as error:  # noqa: BLE001 - a state that the graph's own schema or code refuses
+            log.warning("the state of thread %s cannot be read: %s: %s", self.run.thread_id, type(error).__name__, error)
+            return Outcome(status, "idle"), b"{}"
         if snapshot.metadata is None:
             return Outcome(status, "idle"), b"{}"
         values = dumps(snapshot.values)
-        resting = "interrupted" if snapshot.next else "idle"
-        return Outcome(status, cast(Any, resting), values=values, interrupts=dumps(interrupts_by_task(snapshot))), values
+        resting: RestingStatus = "interrupted" if snapshot.next else "idle"
+        return Outcome(status, resting, values=values, interrupts=dumps(interrupts_by_task(snapshot))), values
 
     def _report(self, error: Exception) -> bytes:
         """Tell the log and the readers; answer what the API shows of the error, as JSON."""
@@ -252,11 +255,22 @@ def _uncancel() -> None:
 def run_config(run: ClaimedRun, described: Mapping[str, Any]) -> RunnableConfig:
     """The config that the graph is called with: what the run was created with, its ids, and what describes this attempt."""
     config: dict[str, Any] = run.kwargs["config"]
-    configurable = {"checkpoint_ns": "", **config["configurable"]}
-    metadata = {**config.get("metadata", {}), "run_attempt": run.attempt, **described}
+    configurable = config["configurable"]
+    metadata = {
+        **config.get("metadata", {}), "run_attempt": run.attempt, **described, "run_id": str(run.run_id),
+        "thread_id": str(run.thread_id),
+    }  # fmt: skip
     return cast(RunnableConfig, {
-        **config, "configurable": configurable, "metadata": metadata, "run_id": run.run_id, "run_name": configurable["graph_id"],
+        **config, "configurable": dict(configurable), "metadata": metadata, "run_id": run.run_id, "run_name": configurable["graph_id"],
     })  # fmt: skip
+
+
+def fitting_context(schema: Any, context: dict[str, Any]) -> dict[str, Any]:
+    """The part of a run's context that the graph knows: a dataclass refuses what it does not, and other graphs' settings may be in it."""
+    if dataclasses.is_dataclass(schema):
+        known = {field.name for field in dataclasses.fields(schema)}
+        return {key: value for key, value in context.items() if key in known}
+    return context
 
 
 def at_newest(config: RunnableConfig) -> RunnableConfig:
@@ -292,10 +306,18 @@ def _shown(mode: str, chunk: Any) -> Any:
     if mode == "debug" and chunk["type"] == "checkpoint":
         payload = chunk["payload"]
         shown = _shown("checkpoints", payload)
+        shown["tasks"] = [_debug_task(task) for task in payload["tasks"]]
         shown["checkpoint"] = checkpoint_of(payload["config"])
         shown["parent_checkpoint"] = checkpoint_of(payload["parent_config"])
         return {**chunk, "payload": shown}
     return chunk
+
+
+def _debug_task(task: dict[str, Any]) -> dict[str, Any]:
+    """A task whose child has a checkpoint of its own says where, instead of showing LangGraph's config of it."""
+    if not (isinstance(task.get("state"), dict) and "configurable" in task["state"]):
+        return task
+    return {key: value for key, value in task.items() if key != "state"} | {"checkpoint": task["state"]["configurable"]}
 
 
 def _public(config: RunnableConfig | None) -> Any:

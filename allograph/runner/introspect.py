@@ -1,8 +1,8 @@
 """What a graph looks like from outside: its drawing, its JSON Schemas, its subgraphs.
 
 The bodies are those of the reference; `tests/runner/test_introspect.py` compares them with what it answered. Only where
-the reference says null for a schema that cannot be made, it is missing: the contract and the SDK know no null there. Of a
-state field that no JSON Schema describes the name alone is told.
+the reference says null for a schema that cannot be made, it is missing: the contract and the SDK know no null there.
+Of a state field that no JSON Schema describes the name alone is told.
 """
 
 from __future__ import annotations

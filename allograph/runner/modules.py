@@ -39,25 +39,29 @@ def _dotted_name(file: Path) -> str | None:
     """The name that imports `file`, if there is one that no other module takes."""
     parts = [*file.parent.parts, *([] if file.stem == "__init__" else [file.stem])]
     outermost = _outside_packages(file.parent)
-    places = [place for place in _import_path() if file.is_relative_to(place)]
-    if outermost != file.parent and outermost not in places:
-        # A package that nothing on the import path holds. At the end of the path its folder can shadow nothing.
-        sys.path.append(str(outermost))
-        places.append(outermost)
     # Never from inside a package, where relative imports would fail; else the shortest name.
-    places = [place for place in places if outermost.is_relative_to(place)]
+    places = [place for place in _import_path() if outermost.is_relative_to(place)]
     for place in sorted(places, key=lambda place: len(place.parts), reverse=True):
-        names = parts[len(place.parts) :]
-        if not names or not all(name.isidentifier() for name in names):
-            continue
-        name = ".".join(names)
-        try:
-            spec = importlib.util.find_spec(name)
-        except Exception:  # noqa: BLE001, S112 - the parent is another package or cannot be imported: load by path
-            continue
-        if spec is not None and spec.origin and Path(spec.origin).resolve() == file:
+        name = ".".join(parts[len(place.parts) :])
+        if _imports(name, file):
             return name
-    return None
+    if outermost == file.parent:
+        return None
+    # A package that nothing on the import path holds. At the end of the path its folder can shadow nothing.
+    sys.path.append(str(outermost))
+    name = ".".join(parts[len(outermost.parts) :])
+    return name if _imports(name, file) else None
+
+
+def _imports(name: str, file: Path) -> bool:
+    """Whether `import name` would execute `file`."""
+    if not all(part.isidentifier() for part in name.split(".")):
+        return False
+    try:
+        spec = importlib.util.find_spec(name)
+    except Exception:  # noqa: BLE001 - the parent is another package, or cannot be imported
+        return False
+    return spec is not None and spec.origin is not None and Path(spec.origin).resolve() == file
 
 
 def _outside_packages(folder: Path) -> Path:

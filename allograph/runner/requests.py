@@ -38,6 +38,8 @@ class RunRequest:
     keep_thread: bool = False
     """Of a stateless run: do not delete its thread."""
     durability: str = "async"
+    checkpoint_during: bool = True
+    """The older form of `durability`: false means "exit"."""
 
 
 def new_id() -> UUID:
@@ -100,7 +102,7 @@ def build_run(
         "temporary": stateless and not request.keep_thread,
         "subgraphs": request.stream_subgraphs,
         "resumable": False,
-        "checkpoint_during": request.durability != "exit",
+        "checkpoint_during": request.checkpoint_during,
         "durability": request.durability,
     }  # fmt: skip
     return NewRun(

@@ -22,6 +22,7 @@ from allograph.errors import Conflict, Invalid, NotFound
 from allograph.runner.events import Ended, Reader, RunStream, SlowReaderError, Streams, frame
 from allograph.runner.requests import RunRequest, build_run
 from allograph.runner.worker import Worker
+from allograph.store.checkpoints import Checkpoints
 from allograph.store.assistants import default_assistant_id
 from allograph.store.database import Notifications, Row
 from allograph.store.runs import CancelAction, ClaimedRun, RunStatus, Runs
@@ -55,10 +56,11 @@ class Runner:
     """The runs of this process's clients. `worker` is None in a process that only serves the API."""
 
     def __init__(
-        self, runs: Runs, streams: Streams, notifications: Notifications, worker: Worker | None, *, graph_ids: Sequence[str],
+        self, runs: Runs, checkpoints: Checkpoints, streams: Streams, notifications: Notifications, worker: Worker | None, *, graph_ids: Sequence[str],
         heartbeat_seconds: float, poll_seconds: float,
     ) -> None:  # fmt: skip
         self.runs = runs
+        self.checkpoints = checkpoints
         self.streams = streams
         self.notifications = notifications
         self.worker = worker
@@ -113,6 +115,10 @@ class Runner:
         known = found and found["thread_metadata"]
         if found is None or (thread_id and known is None and not request.create_thread):
             raise NotFound("Thread or assistant not found.")
+        if thread_id and (checkpoint_id := request.checkpoint.get("checkpoint_id")):
+            namespace = request.checkpoint.get("checkpoint_ns", "")
+            if not await self.checkpoints.exists(thread_id, str(checkpoint_id), namespace):
+                raise Invalid(f"checkpoint_id is {checkpoint_id}, and thread {thread_id} has no such checkpoint")
         run = build_run(request, found, thread_id, known)
         reader = self.streams.open(run.run_id).read(events=follow == "events") if follow else None
         only_if_idle = request.multitask_strategy == "reject"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID, uuid5
@@ -92,14 +92,14 @@ _SYNC_DEFAULT: LiteralString = """
 WITH made AS (
     INSERT INTO assistants (assistant_id, graph_id, metadata, name, description, created_at, updated_at)
     VALUES (
-        %(assistant_id)s, %(graph_id)s, '{"created_by": "system"}', %(graph_id)s, %(description)s, clock_timestamp(),
+        %(assistant_id)s, %(graph_id)s, '{"created_by": "system"}', %(name)s, %(description)s, clock_timestamp(),
         clock_timestamp()
     )
     ON CONFLICT (assistant_id) DO UPDATE
-    SET description = EXCLUDED.description, version = (
+    SET description = EXCLUDED.description, name = EXCLUDED.name, version = (
             SELECT max(version) + 1 FROM assistant_versions WHERE assistant_id = EXCLUDED.assistant_id
         ), updated_at = now()
-    WHERE assistants.description IS DISTINCT FROM EXCLUDED.description AND assistants.metadata @> '{"created_by": "system"}'
+    WHERE (assistants.name, assistants.description) IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.description) AND assistants.metadata @> '{"created_by": "system"}'
     RETURNING *
 )
 INSERT INTO assistant_versions (assistant_id, version, graph_id, config, context, metadata, name, description)
@@ -121,6 +121,15 @@ class AssistantFilter:
         return {"metadata": Jsonb(self.metadata), "graph_id": self.graph_id, "name": name}
 
 
+@dataclass(frozen=True, slots=True)
+class DefaultAssistant:
+    """The assistant that a graph has from the start."""
+
+    graph_id: str
+    name: str
+    description: str | None
+
+
 def default_assistant_id(graph_id: str) -> UUID:
     return uuid5(NAMESPACE, graph_id)
 
@@ -131,12 +140,14 @@ class Assistants:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def sync_defaults(self, graphs: Mapping[str, str | None]) -> None:
-        """One default assistant per graph (`graph id → description`)."""
+    async def sync_defaults(self, defaults: Sequence[DefaultAssistant]) -> None:
+        """One default assistant per graph, made or brought up to date."""
         async with self.database.transaction() as connection:
-            for graph_id, description in graphs.items():
-                parameters = {"assistant_id": default_assistant_id(graph_id), "graph_id": graph_id, "description": description}
-                await connection.execute(_SYNC_DEFAULT, parameters)
+            for default in sorted(defaults, key=lambda one: default_assistant_id(one.graph_id)):
+                await connection.execute(_SYNC_DEFAULT, {
+                    "assistant_id": default_assistant_id(default.graph_id), "graph_id": default.graph_id, "name": default.name,
+                    "description": default.description,
+                })  # fmt: skip
 
     async def create(self, fields: Mapping[str, Any]) -> Row | None:
         """Make an assistant of `assistant_id, graph_id, config, context, metadata, name, description`; None if the id is taken."""

@@ -70,8 +70,9 @@ class Checkpoints:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        # Sharing the serializer is safe and saves building its tables for each run.
-        self._serde = JsonPlusSerializer()
+        # Sharing the serializer is safe and saves building its tables for each run. Pickle for what has no other form, as in the
+        # reference: only this server writes these rows.
+        self._serde = JsonPlusSerializer(pickle_fallback=True)
 
     def saver(self) -> AsyncPostgresSaver:
         """A saver for one run or one request: an instance holds a lock through which its calls go one after the other."""
@@ -100,6 +101,13 @@ class Checkpoints:
         Raises `NotImplementedError` for a thread whose graph uses a `DeltaChannel`: its newest checkpoint needs older ones.
         """
         await self.saver().aprune([str(thread_id) for thread_id in thread_ids], strategy="keep_latest")
+
+    async def exists(self, thread_id: UUID, checkpoint_id: str, namespace: str = "") -> bool:
+        row = await self.database.fetch_one(
+            "SELECT 1 FROM checkpoints WHERE thread_id = %s AND checkpoint_ns = %s AND checkpoint_id = %s",
+            [str(thread_id), namespace, checkpoint_id],
+        )
+        return row is not None
 
     async def storage(self, thread_id: UUID) -> dict[str, Any]:
         """Rows and bytes that a thread's checkpoints take, as GET /threads/{id}/storage answers them."""

@@ -21,12 +21,15 @@ RunStatus = Literal["pending", "running", "error", "success", "timeout", "interr
 CancelAction = Literal["interrupt", "rollback"]
 RestingStatus = Literal["idle", "interrupted", "error"]
 
-COLUMNS = ("run_id", "thread_id", "assistant_id", "created_at", "updated_at", "metadata", "status", "kwargs", "multitask_strategy")
+COLUMNS = (
+    "run_id", "thread_id", "assistant_id", "metadata", "status", "kwargs", "multitask_strategy", "created_at", "updated_at",
+    "langsmith_session_name",
+)  # fmt: skip
 """What the API shows of a run, in the reference's order."""
 
 _SHOWN: LiteralString = (
     "runs.run_id, runs.thread_id, runs.assistant_id, runs.created_at, runs.updated_at, runs.metadata, runs.status, runs.kwargs,"
-    " runs.multitask_strategy"
+    " runs.multitask_strategy, NULL AS langsmith_session_name"
 )
 _CLAIMED: LiteralString = _SHOWN + ", runs.attempt, runs.worker_id, runs.cancel_action"
 

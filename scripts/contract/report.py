@@ -11,6 +11,7 @@ from typing import Any
 
 from scripts.contract.operations import METHODS, class_name, derived_name, json_schema, resolve
 
+ANYTHING = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 LIMITS = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "maxProperties", "pattern")
 
 
@@ -158,7 +159,7 @@ def _values(before: dict[str, Value], after: dict[str, Value], *, sent_by_client
         was, now = before[name], after[name]
         if was.types != now.types:
             # A client may go on sending what is still taken, and reading what it already reads.
-            fits = was.types <= now.types if sent_by_client else now.types <= was.types
+            fits = _covers(now.types, was.types) if sent_by_client else _covers(was.types, now.types)
             yield Change(f"{name}: type {_join(was.types)} became {_join(now.types)}", breaking=not fits)
         if was.required != now.required:
             yield Change(
@@ -174,9 +175,11 @@ def _choices(
 ) -> Iterator[Change]:
     if was == now:
         return
-    if was is None or now is None:
-        text = f"{name}: {'any value became a choice of' if was is None else 'no longer a choice of'} {_join(now or was or frozenset())}"
-        yield Change(text, breaking=(was is None) == sent_by_client)
+    if now is None:
+        yield Change(f"{name}: no longer a choice of {_join(was or frozenset())}", breaking=not sent_by_client)
+        return
+    if was is None:
+        yield Change(f"{name}: became a choice of {_join(now)}", breaking=sent_by_client)
         return
     if added := now - was:
         yield Change(f"{name}: value added: {_join(added)}", breaking=not sent_by_client)
@@ -184,8 +187,15 @@ def _choices(
         yield Change(f"{name}: value removed: {_join(removed)}", breaking=sent_by_client)
 
 
+def _covers(wide: frozenset[str], narrow: frozenset[str]) -> bool:
+    """Whether every value of the types in `narrow` is one of those in `wide`: `string` covers `string (uuid)`."""
+    return all(
+        kind in wide or kind.partition(" (")[0] in wide or (kind == "integer" and "number" in wide) for kind in narrow
+    )
+
+
 def _join(values: frozenset[str]) -> str:
-    return " | ".join(sorted(values)) or "anything"
+    return "anything" if values == ANYTHING else " | ".join(sorted(values))
 
 
 def _limits(value: Value) -> str:
@@ -225,6 +235,8 @@ def flatten(
     types = schema.get("type", [])
     kinds = {f"{kind} ({schema['format']})" if kind == "string" and "format" in schema else kind
              for kind in ([types] if isinstance(types, str) else types)}  # fmt: skip
+    if not kinds and not any(arms in schema for arms in ("allOf", "anyOf", "oneOf")):
+        kinds = {"object"} if "properties" in schema else set(ANYTHING)
     choices = schema["enum"] if "enum" in schema else [schema["const"]] if "const" in schema else None
     found = {
         name: Value(

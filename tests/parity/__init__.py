@@ -1,1 +1,1 @@
-"""The same requests to the reference and to us, answers compared. `scripts/parity.py` runs it, `docs/PARITY.md` shows it."""
+"""The same requests to the reference and to us, answers compared: see `scripts/parity.py` and `docs/PARITY.md`."""

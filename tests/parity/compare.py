@@ -1,7 +1,7 @@
 """Compares two normalised records of a scenario and says, path by path, what differs.
 
-Id tokens need not carry the same number on both sides: what must hold is that the same thing has the same id throughout, so a
-one-to-one mapping is kept while comparing.
+Id tokens need not carry the same number on both sides: what must hold is that the same thing has the same id
+throughout, so a one-to-one mapping is kept while comparing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Difference:
     """What we answered in this exchange; 0 if the exchange did not take place."""
 
     def __str__(self) -> str:
-        return f"{self.exchange}\n    at {self.path}\n      reference {_short(self.expected)}\n      ours      {_short(self.got)}"
+        expected, got = _short(self.expected), _short(self.got)
+        return f"{self.exchange}\n    at {self.path}\n      reference {expected}\n      ours      {got}"
 
 
 def _short(text: str) -> str:
@@ -128,11 +129,12 @@ def compare(scenario: str, expected: list[Exchange], got: list[Exchange]) -> lis
         name = name_of(a)
         if "headers" in a and "headers" in b:
             # Ids are in paths and headers before they are in bodies.
-            order = ("request", "status", "headers", "line_end", "body", "events", "text")
+            parts = ["request", "status", "headers", "line_end", "body", "events", "text"]
         else:
-            order = ("request", "status")
-        for part in order:
-            for path, left, right in comparison.walk(part, a.get(part, ...), b.get(part, ...)):
+            parts = ["request", "status"]
+        for part in parts:
+            for at, left, right in comparison.walk(part, a.get(part, ...), b.get(part, ...)):
+                path = TOKEN.sub("<id>", at)
                 found.append(Difference(scenario, name, path, _json(left), _json(right), b.get("status", 0)))
     for rest in expected[len(got) :]:
         found.append(Difference(scenario, name_of(rest), "", "an exchange", ABSENT, 0))
@@ -153,8 +155,8 @@ def _name_pattern(glob: str) -> re.Pattern[str]:
 class Allowance:
     """An entry of differences.yaml: where we answer differently on purpose, and why.
 
-    `scenario` and `exchange` are globs; `path` too, with `**` for any depth. `expected` and `got` are regular expressions for the two
-    values, as JSON. With `status` the entry is for a whole exchange, in which ours must have that status.
+    `scenario` and `exchange` are globs; `path` too, with `**` for any depth. `expected` and `got` are regular
+    expressions for the two values, as JSON. With `status` the entry holds only where ours is that status.
     """
 
     reason: str

@@ -1,8 +1,8 @@
 """Replaces what differs between any two runs by tokens: ids, times, versions, addresses.
 
-Ids become `<id-1>`, `<id-2>`... by first appearance (dictionaries are walked in the order of their keys' names, so that the order in
-which a server writes keys does not change the numbers); 32 hexadecimal digits (interrupt ids) become `<hash-n>`. The default
-assistants keep a name, `<assistant steps>`: their ids are part of the interface.
+Ids become `<id-1>`, `<id-2>`... by first appearance (dictionaries are walked in the order of their keys' names, so that
+the order in which a server writes keys does not change the numbers); 32 hexadecimal digits (interrupt ids) become
+`<hash-n>`. The default assistants keep a name, `<assistant steps>`: their ids are part of the interface.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ BY_KEY = {
     "langgraph_api_url": "<url>",
     "langchain": "<version>",
     "langchain-core": "<version>",
-    "bytes": "<bytes>",
-    "total_bytes": "<bytes>",
 }
-"""Fields whose value says something about the machine, not about the answer. Null stays null."""
+"""Texts and times that say something about the machine, not about the answer. Null stays null."""
+SIZES = ("bytes", "total_bytes")
+"""Numbers that depend on how checkpoints are stored."""
 
 
 def _time(match: re.Match[str]) -> str:
@@ -73,6 +73,8 @@ class _Tokens:
     def walk(self, value: Any, key: str = "") -> Any:
         if key in BY_KEY and value is not None:
             return BY_KEY[key]
+        if key in SIZES and isinstance(value, int):
+            return "<bytes>"
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -89,7 +91,7 @@ def _blank(value: Any, url: str, names: dict[str, str]) -> str:
 
 
 def _parents(exchange: Exchange, path: str) -> Iterator[tuple[Any, Any]]:
-    """Every (container, key) that `path`, like `body` or `events.data.tasks`, leads to; lists on the way are entered."""
+    """Every (container, key) that `path` (`body`, `events.data.tasks`) leads to; lists on the way are entered."""
     first, *rest = path.split(".")
     found: list[tuple[Any, Any]] = [(exchange, first)] if first in exchange else []
     for step in rest:

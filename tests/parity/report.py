@@ -17,16 +17,16 @@ INTRODUCTION = """\
 <!-- Made by `python -m scripts.parity docs` from tests/recordings/ and tests/parity/differences.yaml. Do not edit. -->
 # Parity with the reference
 
-The same scripted conversations are held with `langgraph dev` (the reference, version pinned in `scripts/oracle.in`) and with this
-server. Status, headers that clients read, JSON bodies and every frame of every stream are compared; ids, times, versions and
-addresses are replaced by tokens first, and ids must still correspond one to one.
+The same scripted conversations are held with `langgraph dev` (the reference, version pinned in `scripts/oracle.in`) and
+with this server. Status, headers that clients read, JSON bodies and every frame of every stream are compared; ids,
+times, versions and addresses are replaced by tokens first, and ids must still correspond one to one.
 
-- `make parity-record` plays the scenarios of `tests/parity/scenarios/` against the reference and renews `tests/recordings/`. After
-  raising the reference's version, the diff of the recordings is the report of what changed.
+- `make parity-record` plays the scenarios of `tests/parity/scenarios/` against the reference and renews
+  `tests/recordings/`. After raising the reference's version, the diff of the recordings is the report of what changed.
 - `make parity` plays them against both servers, live, and compares.
 - `make test` plays them against our server and compares with the recordings, so that no reference is needed.
-- A difference is a failure, unless `tests/parity/differences.yaml` lists it with a reason. An entry that covers nothing is a failure
-  too.
+- A difference is a failure, unless `tests/parity/differences.yaml` lists it with a reason. An entry that covers nothing
+  is a failure too.
 """
 
 
@@ -79,15 +79,14 @@ def page() -> str:
         lines += [
             "## Operations of the contract",
             "",
-            f"{len(statuses)} of {len(operations)} are in at least one scenario. Numbers are exchanges by the reference's status.",
+            f"{len(statuses)} of {len(operations)} are in at least one scenario. Exchanges by the reference's status:",
             "",
             "| operation | statuses |",
             "|---|---|",
         ]
-        lines += [
-            f"| `{method} {path}` | {', '.join(f'{status} × {n}' for status, n in sorted(statuses[method, path].items())) or '(none)'} |"
-            for method, path in sorted(operations, key=lambda key: (key[1], key[0]))
-        ]
+        for method, path in sorted(operations, key=lambda key: (key[1], key[0])):
+            seen = ", ".join(f"{status} × {n}" for status, n in sorted(statuses[method, path].items()))
+            lines.append(f"| `{method} {path}` | {seen or '(none)'} |")
         lines.append("")
     allowed = allowances()
     lines += [

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from .normalise import normalise
 from .session import Exchange, Session
@@ -25,7 +25,7 @@ Script = Callable[[Session], None]
 
 @dataclass(frozen=True)
 class Scenario:
-    """A scripted conversation. `alone` ones read what all others write (counts, "cancel everything") and run by themselves."""
+    """A scripted conversation. `alone` ones touch what all others made ("cancel everything") and run by themselves."""
 
     name: str
     script: Script
@@ -39,7 +39,15 @@ class Scenario:
 SCENARIOS: dict[str, Scenario] = {}
 
 
-def scenario(script: Script | None = None, *, alone: bool = False) -> Any:
+@overload
+def scenario(script: Script) -> Script: ...
+
+
+@overload
+def scenario(*, alone: bool) -> Callable[[Script], Script]: ...
+
+
+def scenario(script: Script | None = None, *, alone: bool = False) -> Script | Callable[[Script], Script]:
     """Register a function as the scenario `<module>/<function>`."""
 
     def register(function: Script) -> Script:

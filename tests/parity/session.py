@@ -1,7 +1,7 @@
 """A thin HTTP client that writes down every exchange of a scenario.
 
-An exchange is a JSON object: `request` (method, path, and where given headers, body or text), `status`, `headers` (those that
-clients read), and one of `body` (JSON), `events` (the frames of a text/event-stream), `text`, or none.
+An exchange is a JSON object: `request` (method, path, and where given headers, body or text), `status`, `headers`
+(those that clients read), and one of `body` (JSON), `events` (the frames of a text/event-stream), `text`, or none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Exchange = dict[str, Any]
 
 
 def parse_events(text: str, comments: bool = False) -> list[dict[str, Any]]:
-    """The frames of a server-sent event stream: `event`, `data` (parsed where it is JSON), `id`; comments on request."""
+    """The frames of an event stream: `event`, `id`, `data` (parsed where it is JSON); comments on request."""
     frames: list[dict[str, Any]] = []
     for block in text.replace("\r\n", "\n").split("\n\n"):
         frame: dict[str, Any] = {}

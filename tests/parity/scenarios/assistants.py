@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ..scenario import scenario
-from ..session import Session
+from . import Session, scenario
 
 NOBODY = "00000000-0000-0000-0000-000000000001"
 

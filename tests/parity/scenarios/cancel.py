@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ..scenario import scenario
-from ..session import Session
+from . import Session, scenario
 
 NOBODY = "00000000-0000-0000-0000-000000000001"
 
@@ -121,7 +120,7 @@ def many_unknown(s: Session) -> None:
 def everything(s: Session) -> None:
     threads = [s.thread() for _ in range(2)]
     for thread in threads:
-        s.run(thread, "slow", input={"seconds": 20})
+        s.run(thread, "slow", input={"seconds": 4})
         s.at(thread, "nap")
     s.post("/runs/cancel", {"status": "all"})
     for thread in threads:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..scenario import scenario
-from ..session import Session
+from . import Session, scenario
 
 
 def _fail(s: Session, mode: Any, text: str = "x") -> None:

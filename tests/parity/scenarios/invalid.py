@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..scenario import scenario
-from ..session import Session
+from typing import Any
+
+from . import Session, scenario
 
 
 @scenario
@@ -56,7 +57,8 @@ def run_fields(s: Session) -> None:
 @scenario
 def run_config(s: Session) -> None:
     thread = s.thread()
-    for config in ({"recursion_limit": "x"}, {"configurable": []}, {"tags": "x"}):
+    wrong: list[dict[str, Any]] = [{"recursion_limit": "x"}, {"configurable": []}, {"tags": "x"}]
+    for config in wrong:
         s.post(f"/threads/{thread}/runs", {"assistant_id": "steps", "input": {}, "config": config})
 
 

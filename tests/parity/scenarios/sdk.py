@@ -8,10 +8,12 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.pregel.remote import RemoteGraph
 from langgraph_sdk.schema import Command
 
-from ..scenario import scenario
-from ..session import Session
+from . import Session, scenario
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "hi", "id": "h1"}]}
+
+
+MORE: dict[str, Any] = {"messages": [{"role": "user", "content": "more", "id": "h2"}]}
 
 
 @scenario
@@ -20,7 +22,7 @@ def conversation(s: Session) -> None:
     thread = client.threads.create(metadata={"mark": s.mark})["thread_id"]
     for _ in client.runs.stream(thread, "chat", input=HELLO, stream_mode=["messages-tuple", "values"]):
         pass
-    client.runs.wait(thread, "chat", input={"messages": [{"role": "user", "content": "more", "id": "h2"}]})
+    client.runs.wait(thread, "chat", input=MORE)
     client.threads.get_state(thread)
     client.threads.get(thread)
     client.threads.delete(thread)
@@ -112,7 +114,7 @@ def stateless(s: Session) -> None:
     client.runs.wait(None, "steps", input={"text": "x"})
     for _ in client.runs.stream(None, "steps", input={"text": "x"}, stream_mode="updates"):
         pass
-    client.runs.create_batch([{"assistant_id": "steps", "input": {"text": "x"}}])
+    client.runs.create_batch([cast(Any, {"assistant_id": "steps", "input": {"text": "x"}})])
 
 
 @scenario

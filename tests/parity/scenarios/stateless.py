@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ..scenario import scenario
-from ..session import Session
+from . import Session, scenario
 
 
 def _gone(s: Session, thread: str) -> bool:

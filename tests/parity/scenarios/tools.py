@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..scenario import scenario
-from ..session import Session
+from . import Session, scenario
 
 ONE = {"messages": [{"role": "user", "content": "2 + 3", "id": "h1"}]}
 TWO = {"messages": [{"role": "user", "content": "2 + 3 and 4 + 5", "id": "h1"}]}
