@@ -10,12 +10,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -98,8 +100,9 @@ def record(scenarios: list[Scenario], url: str | None, check: bool) -> int:
 
 
 def show(scenarios: list[Scenario], expected: dict[str, Record], got: dict[str, Record]) -> int:
-    """Print what differs and is not in differences.yaml; returns in how many scenarios."""
+    """Print what differs and is not in differences.yaml; returns how much there is to do."""
     allowed = allowances()
+    frequent: Counter[str] = Counter()
     bad = 0
     for scenario in scenarios:
         differences: list[Difference] = compare(
@@ -107,6 +110,7 @@ def show(scenarios: list[Scenario], expected: dict[str, Record], got: dict[str, 
         )
         left = unexplained(differences, allowed)
         failure = got[scenario.name].failure
+        frequent.update(re.sub(r"\[\d+\]", "[]", difference.path) for difference in left)
         if left or failure:
             bad += 1
             print(f"\n=== {scenario.name}")
@@ -114,8 +118,18 @@ def show(scenarios: list[Scenario], expected: dict[str, Record], got: dict[str, 
                 print(f"  {difference}")
             if failure:
                 print(f"  could not be played to its end:\n{failure}")
-    print(f"\n{len(scenarios)} scenarios, {len(scenarios) - bad} equal, {bad} different")
-    return bad
+    if frequent:
+        print("\n=== where the most differences are")
+        for path, count in frequent.most_common(20):
+            print(f"{count:5} {path}")
+    unused = [entry for entry in allowed if not entry.used] if len(scenarios) == len(load()) else []
+    for entry in unused:
+        print(
+        where = f"{entry.scenario} {entry.exchange} {entry.path}"
+        print(f"\nthis entry of differences.yaml covers nothing: {where}: {entry.reason}")
+        )
+    print(f"\n{len(scenarios)} scenarios, {len(scenarios) - bad} equal or allowed, {bad} different")
+    return bad + len(unused)
 
 
 def main() -> int:

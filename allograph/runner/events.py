@@ -53,6 +53,8 @@ class RunStream:
 
     def __init__(self, run_id: UUID) -> None:
         self.run_id = run_id
+        self.stored = False
+        """The run is in the table: when it is not there any more, it is over."""
         self.ended: Ended | None = None
         self._events: deque[Event] = deque()
         self._bytes = 0
@@ -203,5 +205,5 @@ class Streams:
 
     @property
     def waiting(self) -> list[UUID]:
-        """Runs whose end somebody here waits for."""
-        return [run_id for run_id, stream in self._streams.items() if not stream.idle]
+        """Stored runs whose end somebody here waits for."""
+        return [run_id for run_id, stream in self._streams.items() if stream.stored and not stream.idle]

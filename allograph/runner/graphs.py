@@ -376,7 +376,7 @@ def _warn_of_own(graph_id: str, graph: Graph) -> None:
 def _described(value: Any) -> str:
     kind = type(value)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return "None" if value is None else f"of type {name}"
+    return "None" if value is None else f"something of type {name}"
 
 
 def _reason(error: BaseException, config: Config) -> str:

@@ -106,7 +106,8 @@ def build_run(
         "durability": request.durability,
     }  # fmt: skip
     return NewRun(
-        run_id=run_id, thread_id=thread_id, assistant_id=assistant["assistant_id"], metadata=metadata, kwargs=dumps(kwargs),
+        run_id=run_id, thread_id=thread_id, assistant_id=assistant["assistant_id"], graph_id=assistant["graph_id"],
+        metadata=metadata, kwargs=dumps(kwargs),
         multitask_strategy=request.multitask_strategy,
         thread_metadata={**request.metadata, **own} if known is None and not stateless else own,
         thread_config=dumps(thread_config), creates_thread=known is None,

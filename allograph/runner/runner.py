@@ -138,6 +138,8 @@ class Runner:
             if only_if_idle:
                 raise Conflict(f"Thread {run.thread_id} is already running a task. Wait for it to finish, or choose another multitask_strategy.")
             raise NotFound("Thread or assistant not found.")
+        if reader:
+            reader.stream.stored = True
         if starts and self.worker:
             self.worker.start_run(ClaimedRun.of(row))
             # Accepted is what the client asked for; that it runs already is told by the next look.
@@ -174,6 +176,7 @@ class Runner:
         if row is not None and row["status"] not in ("pending", "running") and not reader.stream.ended:
             self.leave(reader)
             return None
+        reader.stream.stored = True
         return reader
 
     def leave(self, reader: Reader) -> None:

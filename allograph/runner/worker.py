@@ -136,7 +136,7 @@ class Worker:
             self._wake.clear()
             try:
                 if (room := self._room()) > 0:
-                    claimed = await self.runs.claim(self.worker_id, room)
+                    claimed = await self.runs.claim(self.worker_id, self.graphs.ids, room)
                     self._backlog = len(claimed) == room
                     for run in claimed:
                         self._begin(run)

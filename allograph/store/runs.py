@@ -58,8 +58,8 @@ WITH thread AS (
 # without the detour through the queue. Other processes hear of a run that waits.
 _INSERT: LiteralString = f""",
 run AS (
-    INSERT INTO runs (run_id, thread_id, assistant_id, metadata, kwargs, multitask_strategy, run_after, status, worker_id, attempt)
-    SELECT %(run_id)s, thread_id, %(assistant_id)s, %(metadata)s, %(kwargs)s, %(multitask_strategy)s,
+    INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, metadata, kwargs, multitask_strategy, run_after, status, worker_id, attempt)
+    SELECT %(run_id)s, thread_id, %(assistant_id)s, %(graph_id)s, %(metadata)s, %(kwargs)s, %(multitask_strategy)s,
         now() + make_interval(secs => %(after_seconds)s::float8),
         CASE WHEN at_once THEN 'running' ELSE 'pending' END, CASE WHEN at_once THEN %(worker_id)s::uuid END, at_once::integer
     FROM thread, LATERAL (
@@ -70,11 +70,12 @@ run AS (
 SELECT *, CASE WHEN status = 'pending' THEN pg_notify('allograph', 'queue:')::text END FROM run
 """
 
-# The heads of their threads: no run of the same thread is running, and none that is due was accepted earlier.
+# The heads of their threads: no run of the same thread is running, and none that is due was accepted earlier. Only of graphs that
+# this worker has: another version of the project may run beside it.
 _CLAIM: LiteralString = f"""
 WITH head AS (
     SELECT run_id FROM runs AS candidate
-    WHERE status = 'pending' AND run_after <= now() AND NOT EXISTS (
+    WHERE status = 'pending' AND run_after <= now() AND graph_id = ANY(%(graph_ids)s) AND NOT EXISTS (
         SELECT FROM runs AS other
         WHERE other.thread_id = candidate.thread_id AND (
             other.status = 'running'
@@ -262,6 +263,7 @@ class NewRun:
     run_id: UUID
     thread_id: UUID
     assistant_id: UUID
+    graph_id: str
     metadata: dict[str, Any]
     kwargs: bytes
     multitask_strategy: str
@@ -348,10 +350,10 @@ class Runs:
         row = await self.database.fetch_one("SELECT cancel_action FROM runs WHERE run_id = %s", [run_id])
         return row["cancel_action"] if row else None
 
-    async def claim(self, worker_id: UUID, limit: int) -> list[ClaimedRun]:
-        """Up to `limit` runs that may start now, oldest first."""
+    async def claim(self, worker_id: UUID, graph_ids: Sequence[str], limit: int) -> list[ClaimedRun]:
+        """Up to `limit` runs of these graphs that may start now, oldest first."""
         try:
-            rows = await self.database.fetch_all(_CLAIM, {"worker_id": worker_id, "limit": limit})
+            rows = await self.database.fetch_all(_CLAIM, {"worker_id": worker_id, "graph_ids": list(graph_ids), "limit": limit})
         except errors.UniqueViolation:
             # A run of the same thread started between the look and the claim; whoever ends it wakes the queue.
             return []
@@ -431,7 +433,8 @@ def _creating(run: NewRun) -> LiteralString:
 
 def _creation(run: NewRun, only_if_idle: bool, worker_id: UUID | None) -> dict[str, Any]:
     return {
-        "run_id": run.run_id, "thread_id": run.thread_id, "assistant_id": run.assistant_id, "metadata": Jsonb(run.metadata),
+        "run_id": run.run_id, "thread_id": run.thread_id, "assistant_id": run.assistant_id, "graph_id": run.graph_id,
+        "metadata": Jsonb(run.metadata),
         "kwargs": run.kwargs.decode(), "multitask_strategy": run.multitask_strategy, "after_seconds": run.after_seconds,
         "thread_metadata": Jsonb(run.thread_metadata), "thread_config": run.thread_config.decode(),
         "temporary": run.temporary, "only_if_idle": only_if_idle, "worker_id": worker_id,

@@ -171,8 +171,9 @@ class Session:
         unordered: tuple[str, ...] = (),
         comments: bool = False,
         text: bool = True,
+        body_matters: bool = True,
     ) -> Reply:
-        """Send one request and record the exchange.
+        """Send one request and record the exchange; without the answer's body where that is a matter of luck.
 
         `raw` is sent as it is with a JSON content type. `unordered` names lists in the answer (`events`, `body`,
         `body.__interrupt__`) whose order says nothing.
@@ -187,6 +188,8 @@ class Session:
         exchange = self.reserve(method, path, request, unordered)
         reply = self._send(method, path, body, headers, raw)
         describe(exchange, reply, comments, text)
+        if not body_matters:
+            exchange.pop("body", None)
         return reply
 
     def _send(

@@ -64,6 +64,7 @@ CREATE TABLE runs (
     seq                bigint GENERATED ALWAYS AS IDENTITY,
     thread_id          uuid NOT NULL REFERENCES threads ON DELETE CASCADE,
     assistant_id       uuid NOT NULL,
+    graph_id           text NOT NULL,
     created_at         timestamptz NOT NULL DEFAULT now(),
     updated_at         timestamptz NOT NULL DEFAULT now(),
     status             text NOT NULL CHECK (status IN ('pending', 'running', 'error', 'success', 'timeout', 'interrupted')),

@@ -56,7 +56,7 @@ def cancel(s: Session) -> None:
     thread = client.threads.create()["thread_id"]
     run = client.runs.create(thread, "slow", input={"seconds": 20})
     s.at(thread, "nap")
-    client.runs.cancel(thread, run["run_id"], wait=True)
+    client.runs.cancel(thread, run["run_id"])
     s.settle(thread)
     client.threads.get(thread)
 
