@@ -33,6 +33,7 @@ from allograph.generated import interface, routes
 from allograph.handlers.pages import STATIC
 from allograph.runner.events import Streams
 from allograph.runner.graphs import Graphs
+from allograph.runner.introspect import Introspection
 from allograph.runner.requests import new_id
 from allograph.runner.runner import Runner
 from allograph.runner.states import States
@@ -110,7 +111,7 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
     return Parts(
         database, graphs, store, runner,
         interface.Handlers(
-            assistants=classes["assistants"](assistants, threads, graphs, store),
+            assistants=classes["assistants"](assistants, threads, graphs, Introspection(graphs, store)),
             threads=classes["threads"](threads, checkpoints, states, runner),
             thread_runs=classes["thread_runs"](runs, threads, runner),
             stateless_runs=classes["stateless_runs"](runs, runner),

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
 from allograph import logs
 from allograph.errors import StartupError
-from allograph.settings import Settings
+from allograph.settings import DEFAULT_PORT, Settings
+
+if TYPE_CHECKING:
+    from allograph.config import Config
 
 log = logging.getLogger("allograph")
 
@@ -36,10 +41,7 @@ def serve(
 ) -> None:
     """Serve the API and execute runs, in one process."""
     if reload:
-        from allograph.reload import watch
-
-        watch(config, host, port)
-        return
+        raise typer.Exit(_run_reloading(config, host, port))
     _run(config, host, port, works=True)
 
 
@@ -63,10 +65,8 @@ def migrate() -> None:
 @cli.command("config")
 def show_config(config: ConfigOption = None) -> None:
     """Check the langgraph.json and print what the server would use."""
-    from allograph.config import find_config, load_config
-
+    served = _project(config)
     settings = _settings()
-    served = load_config(find_config(config))
     typer.echo(f"langgraph.json: {served.path}")
     for graph_id, graph in served.graphs.items():
         typer.echo(f"  {graph_id}: {graph.path}")
@@ -105,20 +105,27 @@ class _database:  # noqa: N801 - used like a function
             self.embedded.stop()
 
 
+def _project(config: Path | None) -> Config:
+    """The langgraph.json to serve, its environment set: settings may stand in it."""
+    from allograph.config import find_config, load_config
+    from allograph.project import activate
+
+    logs.configure("INFO", False)
+    served = load_config(find_config(config))
+    activate(served)
+    return served
+
+
 def _run(config: Path | None, host: str | None, port: int | None, *, works: bool) -> None:
     began = time.monotonic()
+    served = _project(config)
     settings = _settings(host=host, port=port)
-    from allograph.config import find_config, load_config
     from allograph.server import Server, bind
 
-    served = load_config(find_config(config or settings.langgraph_json))
     with _database(settings) as conninfo:
-        # After the database has begun to start: imports of a user's graphs take longest.
         from allograph.app import create_app
-        from allograph.project import activate
         from allograph.runner.graphs import load_graphs
 
-        activate(served)
         graphs = load_graphs(served)
         listening = bind(settings.host, settings.port)
         app = create_app(settings, served, graphs, conninfo, works=works)
@@ -127,41 +134,61 @@ def _run(config: Path | None, host: str | None, port: int | None, *, works: bool
         url = f"http://{'localhost' if address in ('127.0.0.1', '0.0.0.0', '::', '::1') else address}:{chosen}"  # noqa: S104
 
         def announce() -> None:
-            took = time.monotonic() - began
-            log.info("serving %s from %s", ", ".join(graphs.ids), served.path)
-            log.info("API   %s", url)
-            log.info("docs  %s/docs", url)
-            log.info("ready in %.1f s", took)
-            if settings.port is None and chosen != 2024:
-                log.info("port 2024 is taken; --port or PORT chooses another one than %d", chosen)
+            if settings.port is None and chosen != DEFAULT_PORT:
+                log.info("port %d is taken, so this is %d; --port or PORT chooses another", DEFAULT_PORT, chosen)
+            log.info("graphs %s", ", ".join(graphs.ids))
+            log.info("API    %s", url)
+            log.info("docs   %s/docs", url)
+            log.info("ready in %.1f s", time.monotonic() - began)
 
         app.state.announce = announce
-        server.run(sockets=[listening])
+        # uvicorn raises the signal that stopped it once more, when everything has ended.
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            server.run(sockets=[listening])
         if not server.started:
             raise SystemExit(1)
 
 
-def main() -> None:
-    # A terminal that hangs up and an orchestrator that stops mean the same.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _run_reloading(config: Path | None, host: str | None, port: int | None) -> int:
+    served = _project(config)
+    settings = _settings(host=host, port=port)
+    from allograph.reload import run_reloading
+    from allograph.server import bind
+
+    # Chosen once: every child comes back on the same port.
+    probe = bind(settings.host, settings.port)
+    chosen = probe.getsockname()[1]
+    probe.close()
+    with _database(settings) as conninfo:
+        return run_reloading(served, settings.data_dir.absolute(), _serve_reloaded, {
+            "DATABASE_URI": conninfo, "LANGGRAPH_JSON": str(served.path), "HOST": settings.host, "PORT": str(chosen),
+            "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "0",
+        })  # fmt: skip
+
+
+def _serve_reloaded(environment: Mapping[str, str]) -> None:
+    os.environ.update(environment)
+    with _sentences():
+        _run(None, None, None, works=True)
+
+
+@contextlib.contextmanager
+def _sentences() -> Iterator[None]:
+    """What keeps the server from starting is told in a sentence, not in a traceback."""
     try:
-        cli(standalone_mode=False)
+        yield
     except StartupError as error:
         sys.stderr.write(f"allograph: {error}\n")
         raise SystemExit(1) from None
-    except typer.Exit as error:
-        raise SystemExit(error.exit_code) from None
-    except typer.Abort:
-        raise SystemExit(130) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except Exception as error:
-        if type(error).__module__.startswith("click"):
-            sys.stderr.write(f"allograph: {error.format_message() if hasattr(error, 'format_message') else error}\n")
-            raise SystemExit(2) from None
-        raise
+
+
+def main() -> None:
+    with _sentences():
+        cli()
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
     main()

@@ -6,6 +6,7 @@ through the value that was sent, so that only real fields are named, and the arm
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,36 +34,54 @@ _EXPECTED = {
     "greater_than_equal": "at least {ge}",
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
-    "string_too_short": "at least {min_length} characters",
-    "string_too_long": "at most {max_length} characters",
+    "string_too_short": "at least {min_length} character(s)",
+    "string_too_long": "at most {max_length} character(s)",
     "string_pattern_mismatch": "a string that matches {pattern}",
-    "too_short": "at least {min_length} items",
-    "too_long": "at most {max_length} items",
+    "too_short": "at least {min_length} item(s)",
+    "too_long": "at most {max_length} item(s)",
 }
 
 Details = Mapping[str, Any]
 """One entry of `ValidationError.errors()`."""
+Place = tuple[str | int, ...]
+"""The keys and indexes that lead to a value."""
 
 
 def sentence(errors: Sequence[Any], value: Any, subject: str) -> str:
     """What is wrong with `value`, from the errors of Pydantic about it. `subject` names the whole value."""
-    places = [(_place(error, value), error) for error in errors]
-    # A union reports the arms that were not meant too. The deepest place is where the arm that fits best went wrong.
-    deepest = max(places, key=lambda place: len(place[0]))[0]
-    first = places[0][0]
-    place = deepest if deepest[: len(first)] == first else first
-    here = [error for at, error in places if at == place]
-    name = dotted(place) or subject
-    if all(error["type"] == "missing" for error in here):
-        return f"{name} is required"
-    expected = dict.fromkeys(_expected(error) for error in here if error["type"] != "missing")
+    place, here = _worst([(_place(error, value), error) for error in errors])
+    wrong = [error for at, error in here if at == place and error["type"] != "missing"]
+    if not wrong:
+        # Each arm of a union misses a field of its own; elsewhere the first one that is missing will do.
+        of_union = len(here[0][1]["loc"]) > len(here[0][0])
+        missing = [at for at, _ in here if len(at) == len(place)] if of_union else [place]
+        return f"{' or '.join(dict.fromkeys(_named(at, subject) for at in missing))} is required"
+    expected = dict.fromkeys(map(_expected, wrong))
     given = value
     for step in place:
         given = given[step]
-    return f"{name}: expected {' or '.join(expected)}, got {shortened(given)}"
+    return f"{_named(place, subject)}: expected {' or '.join(expected)}, got {shortened(given)}"
 
 
-def _place(error: Details, value: Any) -> tuple[str | int, ...]:
+def _worst(places: list[tuple[Place, Details]]) -> tuple[Place, list[tuple[Place, Details]]]:
+    """The place to speak about, and the errors around it.
+
+    A union also reports the arms that were not meant. The arm that was meant got deepest. Among equals, a value that
+    does not fit says more than one that is missing, and what no arm accepts is reported most often.
+    """
+    first = places[0][0]
+    around = [(at, error) for at, error in places if at[: len(first) - 1] == first[:-1]]
+    counts = Counter(at for at, _ in around)
+    place, _ = max(around, key=lambda found: (len(found[0]), found[1]["type"] != "missing", counts[found[0]]))
+    return place, around
+
+
+def _named(place: Place, subject: str) -> str:
+    name = dotted(place)
+    return f"{subject}{name}" if not name or name.startswith("[") else name
+
+
+def _place(error: Details, value: Any) -> Place:
     """The part of an error's location that exists in the value, or should: the names of union arms drop out."""
     location = error["loc"]
     place: list[str | int] = []
@@ -82,10 +101,11 @@ def _expected(error: Details) -> str:
     if template is None:
         message: str = error["msg"]
         return message[:1].lower() + message[1:]
-    return template.format(**error.get("ctx", {}))
+    text = template.format(**error.get("ctx", {}))
+    return text.lower() if text in ("True", "False") else text
 
 
-def dotted(place: Sequence[str | int]) -> str:
+def dotted(place: Place) -> str:
     """`("config", "tags", 0)` as `config.tags[0]`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
     return text.removeprefix(".")

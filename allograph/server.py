@@ -16,6 +16,9 @@ from allograph.settings import DEFAULT_PORT
 INTERRUPT_GRACE_SECONDS = 5.0
 """After Ctrl-C somebody waits at a terminal: runs get this long before they are handed back to the queue."""
 
+LEAST_GRACE_SECONDS = 0.2
+"""What open replies get to be finished, even when runs get nothing."""
+
 _PORTS_TO_TRY = 100
 
 
@@ -50,14 +53,14 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app, log_config=None, access_log=False, server_header=False, lifespan="on", loop="uvloop", http="httptools",
-                timeout_graceful_shutdown=max(1, int(grace_seconds)), timeout_keep_alive=75, ws_max_size=32 * 1024 * 1024,
+                timeout_graceful_shutdown=max(LEAST_GRACE_SECONDS, grace_seconds), timeout_keep_alive=75, ws_max_size=32 * 1024 * 1024,
             )  # fmt: skip
         )
         self.app = app
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if sig == signal.SIGINT and self.config.timeout_graceful_shutdown:
-            self.config.timeout_graceful_shutdown = min(self.config.timeout_graceful_shutdown, int(INTERRUPT_GRACE_SECONDS))
+            self.config.timeout_graceful_shutdown = min(self.config.timeout_graceful_shutdown, INTERRUPT_GRACE_SECONDS)
         if drain := getattr(self.app.state, "drain", None):
             drain(self.config.timeout_graceful_shutdown)
         super().handle_exit(sig, frame)

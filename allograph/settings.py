@@ -23,7 +23,6 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path(".allograph"), validation_alias="ALLOGRAPH_DATA_DIR", description="Where the embedded Postgres keeps its data."
     )
-    langgraph_json: Path | None = Field(None, validation_alias="LANGGRAPH_JSON", description="The langgraph.json to serve.")
     host: str = Field("127.0.0.1", validation_alias="HOST")
     port: int | None = Field(None, ge=0, le=65535, validation_alias="PORT", description=f"Unset: {DEFAULT_PORT} or the next free one.")
     jobs_per_worker: int = Field(

@@ -124,10 +124,8 @@ def show(scenarios: list[Scenario], expected: dict[str, Record], got: dict[str, 
             print(f"{count:5} {path}")
     unused = [entry for entry in allowed if not entry.used] if len(scenarios) == len(load()) else []
     for entry in unused:
-        print(
         where = f"{entry.scenario} {entry.exchange} {entry.path}"
         print(f"\nthis entry of differences.yaml covers nothing: {where}: {entry.reason}")
-        )
     print(f"\n{len(scenarios)} scenarios, {len(scenarios) - bad} equal or allowed, {bad} different")
     return bad + len(unused)
 

@@ -1,4 +1,4 @@
-"""Requests that do not fit: each is refused with 422 and one sentence that names the field, the value and what was expected."""
+"""Requests that do not fit: each is refused with 422 and a sentence naming field, value and what was expected."""
 
 from __future__ import annotations
 
@@ -97,8 +97,16 @@ BODIES: dict[str, tuple[str, bytes, str]] = {
     "a lone surrogate": ("/threads", b'{"metadata":{"a":"\\ud800"}}', "the request body is not JSON"),
     "an array": ("/threads", b"[]", "the request body: expected an object, got []"),
     "null": ("/threads", b"null", "the request body: expected an object, got null"),
-    "a NUL character": ("/threads", b'{"metadata":{"a":["x","y\\u0000"]}}', "metadata.a[1]: a string must not contain the NUL"),
-    "a NUL character in a key": ("/threads", b'{"metadata":{"a\\u0000":1}}', "metadata: a string must not contain the NUL"),
+    "a NUL character": (
+        "/threads",
+        b'{"metadata":{"a":["x","y\\u0000"]}}',
+        "metadata.a[1]: a string must not contain the NUL",
+    ),
+    "a NUL character in a key": (
+        "/threads",
+        b'{"metadata":{"a\\u0000":1}}',
+        "metadata: a string must not contain the NUL",
+    ),
     "101 levels": ("/threads", deep(101), "nested more than 100 levels"),
     "2000 levels": ("/threads", b'{"metadata":' + b"[" * 2000 + b"]" * 2000 + b"}", "nested more than 100 levels"),
     "a wrong type": ("/threads", b'{"metadata":5}', "metadata: expected an object, got 5"),
@@ -106,7 +114,11 @@ BODIES: dict[str, tuple[str, bytes, str]] = {
     "a bad UUID": ("/threads", b'{"thread_id":"abc"}', 'thread_id: expected a UUID, got "abc"'),
     "an unknown value": ("/threads", b'{"if_exists":"zz"}', "if_exists: expected 'raise' or 'do_nothing', got \"zz\""),
     "inside an object": ("/threads", b'{"ttl":{"ttl":"soon"}}', 'ttl.ttl: expected a number, got "soon"'),
-    "inside an array": ("/threads", b'{"supersteps":[{"updates":[{"values":{}}]}]}', "supersteps[0].updates[0].as_node is required"),
+    "inside an array": (
+        "/threads",
+        b'{"supersteps":[{"updates":[{"values":{}}]}]}',
+        "supersteps[0].updates[0].as_node is required",
+    ),
     "too small": ("/threads/search", b'{"limit":0}', "limit: expected at least 1, got 0"),
     "too large": ("/threads/search", b'{"limit":1001}', "limit: expected at most 1000, got 1001"),
     "a boolean for a number": ("/threads/search", b'{"limit":true}', "limit: expected an integer, got true"),
@@ -115,20 +127,33 @@ BODIES: dict[str, tuple[str, bytes, str]] = {
     "an item of a list": ("/threads/search", b'{"ids":["x"]}', 'ids[0]: expected a UUID, got "x"'),
     "an unknown item": ("/threads/search", b'{"select":["thread_id","zz"]}', "select[1]: expected 'thread_id', "),
     "a missing field": (f"/threads/{THREAD}/runs", b"{}", "assistant_id is required"),
-    "neither arm of a union": (f"/threads/{THREAD}/runs", b'{"assistant_id":5}', "assistant_id: expected a UUID or a string, got 5"),
-    "an unknown stream mode": (f"/threads/{THREAD}/runs", b'{"assistant_id":"a","stream_mode":"zz"}', "stream_mode: expected "),
+    "neither arm of a union": (
+        f"/threads/{THREAD}/runs",
+        b'{"assistant_id":5}',
+        "assistant_id: expected a UUID or a string, got 5",
+    ),
+    "an unknown stream mode": (
+        f"/threads/{THREAD}/runs",
+        b'{"assistant_id":"a","stream_mode":"zz"}',
+        "stream_mode: expected ",
+    ),
     "an unknown stream mode in a list": (
-        f"/threads/{THREAD}/runs", b'{"assistant_id":"a","stream_mode":["values","tools"]}', "stream_mode[1]: expected 'values', ",
+        f"/threads/{THREAD}/runs",
+        b'{"assistant_id":"a","stream_mode":["values","tools"]}',
+        "stream_mode[1]: expected 'values', ",
     ),
     "a union within an object": (
-        f"/threads/{THREAD}/runs", b'{"assistant_id":"a","command":{"goto":5}}',
+        f"/threads/{THREAD}/runs",
+        b'{"assistant_id":"a","command":{"goto":5}}',
         "command.goto: expected an object or an array or a string, got 5",
     ),
     "deep in the arm of a union": (
-        f"/threads/{THREAD}/runs", b'{"assistant_id":"a","command":{"goto":[{"node":"n","input":1},{"input":1}]}}', "command.goto[1]",
+        f"/threads/{THREAD}/runs",
+        b'{"assistant_id":"a","command":{"goto":[{"node":"n","input":1},{"input":1}]}}',
+        "command.goto[1]",
     ),
     "a long value": ("/threads", orjson.dumps({"metadata": "x" * 5000}), 'metadata: expected an object, got "xxxx'),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -181,8 +206,14 @@ PARAMETERS: dict[str, tuple[str, str]] = {
     "a bad UUID in the path": ("/threads/abc", 'the path parameter thread_id: expected a UUID, got "abc"'),
     "a UUID without hyphens": ("/threads/7d0d42ee2b134d519d2c6d0e4a4a4a4a", "expected a UUID"),
     "a UUID in braces": (f"/threads/{{{THREAD}}}", "expected a UUID"),
-    "a NUL character in the path": ("/assistants/a%00b/graph", "the path parameter assistant_id must not contain the NUL"),
-    "a NUL character in the query": (f"/threads/{THREAD}?include=a%00", "the query parameter include must not contain the NUL"),
+    "a NUL character in the path": (
+        "/assistants/a%00b/graph",
+        "the path parameter assistant_id must not contain the NUL",
+    ),
+    "a NUL character in the query": (
+        f"/threads/{THREAD}?include=a%00",
+        "the query parameter include must not contain the NUL",
+    ),
     "no number": (f"/threads/{THREAD}/history?limit=abc", 'the query parameter limit: expected an integer, got "abc"'),
     "an empty number": (f"/threads/{THREAD}/history?limit=", "the query parameter limit: expected an integer"),
     "a fraction": (f"/threads/{THREAD}/history?limit=1.5", "expected an integer"),
@@ -192,7 +223,10 @@ PARAMETERS: dict[str, tuple[str, str]] = {
     "beyond all bits": (f"/threads/{THREAD}/history?limit={'9' * 5000}", "expected an integer"),
     "an unknown value": (f"/threads/{THREAD}/runs?status=zz", "the query parameter status: expected 'pending', "),
     "an unknown item": (f"/threads/{THREAD}/runs?select=run_id&select=zz", "the query parameter select"),
-    "neither arm": (f"/assistants/{THREAD}/graph?xray=zz", "the query parameter xray: expected an integer or true or false"),
+    "neither arm": (
+        f"/assistants/{THREAD}/graph?xray=zz",
+        "the query parameter xray: expected an integer or true or false",
+    ),
 }
 
 
@@ -229,7 +263,11 @@ async def test_several_values(client: httpx.AsyncClient) -> None:
 
 async def test_headers_and_defaults(client: httpx.AsyncClient) -> None:
     path = f"/threads/{THREAD}/stream"
-    assert (await client.get(path)).json() == {"last_event_id": None, "stream_modes": ["run_modes"], "stream_mode": None}
+    assert (await client.get(path)).json() == {
+        "last_event_id": None,
+        "stream_modes": ["run_modes"],
+        "stream_mode": None,
+    }
     answer = await client.get(path, headers={"Last-Event-ID": "7"})
     assert answer.json()["last_event_id"] == "7"
 
@@ -266,8 +304,7 @@ def test_missing_methods_are_named_and_absent_fields_are_missing() -> None:
     assert "Threads.count_threads" in missing
     assert "Threads.get_thread" not in missing
     assert "System.get_info" in missing
-    body = models.ThreadCreate.model_validate({})
-    assert body.metadata is MISSING
+    assert models.ThreadCreate.model_validate({}).metadata is MISSING
 
 
 class PositionalLacking(interface.Threads):
@@ -283,7 +320,9 @@ class KeywordLacking(interface.Threads):
 
 
 class Demanding(interface.Threads):
-    async def get_thread(self, request: Request, thread_id: UUID, *, tenant: str, include: str | None = None) -> Any: ...
+    async def get_thread(
+        self, request: Request, thread_id: UUID, *, tenant: str, include: str | None = None
+    ) -> Any: ...
 
 
 class Blocking(interface.Threads):

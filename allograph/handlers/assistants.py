@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.store.base import BaseStore
 from pydantic import MISSING
 from starlette.requests import Request
 from uuid_utils.compat import uuid4
@@ -18,9 +15,10 @@ from allograph.errors import Conflict, Invalid, NotFound
 from allograph.generated import interface, models
 from allograph.handlers.fields import encoded, given, minimal, page, plain, refuse_both, shown
 from allograph.replies import Json, NoContent
-from allograph.runner import introspect
-from allograph.runner.graphs import Graph, Graphs
+from allograph.runner.graphs import Graphs
+from allograph.runner.introspect import Introspection
 from allograph.runner.requests import merged_config
+from allograph.runner.states import factory_errors
 from allograph.store.assistants import COLUMNS, AssistantFilter, default_assistant_id
 from allograph.store.assistants import Assistants as Store
 from allograph.store.database import Row
@@ -30,11 +28,11 @@ _VERSION_COLUMNS = tuple(column for column in COLUMNS if column != "updated_at")
 
 
 class Assistants(interface.Assistants):
-    def __init__(self, assistants: Store, threads: Threads, graphs: Graphs, store: BaseStore) -> None:
+    def __init__(self, assistants: Store, threads: Threads, graphs: Graphs, introspection: Introspection) -> None:
         self.assistants = assistants
         self.threads = threads
         self.graphs = graphs
-        self.store = store
+        self.introspection = introspection
 
     async def create_assistant(self, request: Request, body: models.AssistantCreate) -> Json[models.Assistant]:
         self._check_graph(body.graph_id)
@@ -122,24 +120,27 @@ class Assistants(interface.Assistants):
     ) -> Json[dict[str, list[dict[str, Any]]]]:
         if xray is not True and xray is not False and xray < 1:
             raise Invalid(f"xray is {xray}; expected true, false, or a depth of 1 or more")
-        async with self._graph(self._assistant_id(assistant_id)) as (_, graph):
-            return Json(dumps(introspect.draw(graph, xray)))
+        row = await self._served(self._assistant_id(assistant_id))
+        with factory_errors(row["graph_id"]):
+            return Json(dumps(await self.introspection.draw(row["graph_id"], xray, config=row["config"].parsed())))
 
     async def get_assistant_subgraphs(
         self, request: Request, assistant_id: UUID, *, recurse: bool = False
     ) -> Json[models.Subgraphs]:
-        async with self._graph(assistant_id) as (_, graph):
-            return Json(dumps(introspect.subgraphs(graph, None, recurse)))
+        row = await self._served(assistant_id)
+        return await self._subgraphs(row, None, recurse)
 
     async def get_assistant_subgraphs_by_namespace(
         self, request: Request, assistant_id: UUID, namespace: str, *, recurse: bool = False
     ) -> Json[models.Subgraphs]:
-        async with self._graph(assistant_id) as (_, graph):
-            return Json(dumps(introspect.subgraphs(graph, namespace, recurse)))
+        row = await self._served(assistant_id)
+        return await self._subgraphs(row, namespace, recurse)
 
     async def get_assistant_schemas(self, request: Request, assistant_id: UUID) -> Json[models.GraphSchema]:
-        async with self._graph(assistant_id) as (row, graph):
-            return Json(dumps({"graph_id": row["graph_id"], **introspect.schemas(graph)}))
+        row = await self._served(assistant_id)
+        with factory_errors(row["graph_id"]):
+            schemas = await self.introspection.schemas(row["graph_id"], config=row["config"].parsed())
+        return Json(dumps({"graph_id": row["graph_id"], **schemas}))
 
     def _assistant_id(self, given_id: str) -> UUID:
         if given_id in self.graphs:
@@ -157,14 +158,16 @@ class Assistants(interface.Assistants):
             raise _not_found(assistant_id)
         return row
 
-    @contextlib.asynccontextmanager
-    async def _graph(self, assistant_id: UUID) -> AsyncIterator[tuple[Row, Graph]]:
-        """The assistant and its graph, opened as the assistant configures it."""
+    async def _subgraphs(self, row: Row, namespace: str | None, recurse: bool) -> Json[models.Subgraphs]:
+        with factory_errors(row["graph_id"]):
+            found = await self.introspection.subgraphs(row["graph_id"], namespace, recurse, config=row["config"].parsed())
+        return Json(dumps(found))
+
+    async def _served(self, assistant_id: UUID) -> Row:
+        """The assistant, whose graph is served here."""
         row = await self._get(assistant_id)
         self._check_graph(row["graph_id"])
-        config: RunnableConfig = row["config"].parsed()
-        async with self.graphs.open(row["graph_id"], access_context="assistants.read", store=self.store, config=config) as graph:
-            yield row, graph
+        return row
 
     def _check_graph(self, graph_id: str) -> None:
         if graph_id not in self.graphs:

@@ -99,7 +99,7 @@ class Execution:
         try:
             async with self.graphs.open(
                 config["configurable"]["graph_id"], config=config, checkpointer=self.checkpoints.saver(), store=self.store,
-                access_context="threads.create_run",
+                access_context="threads.create_run", context=run.kwargs["context"],
             ) as graph:  # fmt: skip
                 try:
                     if self.cancel_action:

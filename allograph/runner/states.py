@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +14,15 @@ from langgraph.errors import EmptyInputError, InvalidUpdateError
 from langgraph.store.base import BaseStore
 from langgraph.types import StateSnapshot, StateUpdate
 
-from allograph.errors import ApiError, BadRequest, Conflict, NotFound
+from allograph.errors import ApiError, BadRequest, Conflict, Invalid, NotFound
 from allograph.runner.execution import run_input
 from allograph.runner.graphs import Graph, Graphs
 from allograph.runner.state import interrupts_by_task, state_shown
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Row
 from allograph.store.threads import Threads
+
+log = logging.getLogger("allograph.states")
 
 EMPTY = state_shown(StateSnapshot({}, (), {}, None, None, None, (), ()))
 """The state of a thread on which nothing has run."""
@@ -131,11 +134,26 @@ class States:
             return
         if graph_id not in self.graphs:
             raise NotFound(f"Graph '{graph_id}' of thread {thread['thread_id']} is not served here. Served are: {', '.join(self.graphs.ids)}")
-        async with self.graphs.open(
+        opened = self.graphs.open(
             graph_id, access_context="threads.update" if required else "threads.read", store=self.store,
             checkpointer=self.checkpoints.saver(), config=_config(thread["thread_id"], None, thread),
-        ) as graph:  # fmt: skip
+        )  # fmt: skip
+        async with contextlib.AsyncExitStack() as stack:
+            with factory_errors(graph_id):
+                graph = await stack.enter_async_context(opened)
             yield graph
+
+
+@contextlib.contextmanager
+def factory_errors(graph_id: str) -> Iterator[None]:
+    """A graph that its own project cannot make for this thread or assistant: said in its words, not as our failure."""
+    try:
+        yield
+    except ApiError:
+        raise
+    except Exception as error:
+        log.warning("graph %s could not be made: %s: %s", graph_id, type(error).__name__, error)
+        raise Invalid(f"Graph '{graph_id}' could not be made: {type(error).__name__}: {error}") from error
 
 
 def _config(thread_id: UUID, checkpoint: Mapping[str, Any] | None, thread: Row | None = None) -> RunnableConfig:

@@ -1,4 +1,4 @@
-"""A copy of the contract to change, and a copy of the package to generate into: the real generator, never the real files."""
+"""A copy of the contract to change and of the package to generate into: the real generator, never the real files."""
 
 from __future__ import annotations
 
@@ -43,13 +43,19 @@ class Workshop:
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python on the copy."""
         return subprocess.run(
-            [sys.executable, *arguments], cwd=self.root, capture_output=True, text=True, env={"PYTHONPATH": str(self.root)}
+            [sys.executable, *arguments],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            env={"PYTHONPATH": str(self.root)},
         )
 
     def mypy(self, source: str) -> str:
         """What the type checker says about `source`, a module beside the copy."""
         (self.root / "snippet.py").write_text(source)
-        return self.python("-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(ROOT / ".mypy_cache" / "tests"), "snippet.py").stdout
+        return self.python(
+            "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(ROOT / ".mypy_cache" / "tests"), "snippet.py"
+        ).stdout
 
 
 @pytest.fixture
@@ -69,13 +75,18 @@ def archive_thread(document: dict[str, Any]) -> None:
             "tags": ["Threads"],
             "operationId": "archive_thread_threads__thread_id__archive_post",
             "summary": "Archive Thread",
-            "parameters": [{"name": "thread_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}],
+            "parameters": [
+                {"name": "thread_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+            ],
             "requestBody": {
                 "required": True,
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ThreadArchive"}}},
             },
             "responses": {
-                "200": {"description": "ok", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thread"}}}}
+                "200": {
+                    "description": "ok",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thread"}}},
+                }
             },
         }
     }

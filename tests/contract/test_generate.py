@@ -15,7 +15,7 @@ import pytest
 
 from allograph.generated.routes import OPERATIONS
 from scripts.contract.cli import GENERATED, OPENAPI
-from scripts.contract.generate import files, generate, stale
+from scripts.contract.generate import files, stale
 from scripts.contract.operations import ContractError, derived_name
 from scripts.oracle import free_port
 from tests.contract.conftest import Workshop, archive_thread

@@ -146,10 +146,12 @@ class Session:
 
     def __post_init__(self) -> None:
         self._cuts: list[Future[Reply]] = []
+        self._clients: list[httpx.Client] = []
         self.http = httpx.Client(base_url=self.url, timeout=TIMEOUT, transport=httpx.HTTPTransport(retries=2))
 
     def close(self) -> None:
-        self.http.close()
+        for client in (self.http, *self._clients):
+            client.close()
 
     # ---- recorded exchanges
 
@@ -329,4 +331,6 @@ class Session:
 
     def sdk(self) -> SyncLangGraphClient:
         """The official Python client, recorded."""
-        return SyncLangGraphClient(httpx.Client(base_url=self.url, transport=_Recorder(self), timeout=TIMEOUT))
+        client = httpx.Client(base_url=self.url, transport=_Recorder(self), timeout=TIMEOUT)
+        self._clients.append(client)
+        return SyncLangGraphClient(client)
