@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib.metadata
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -22,7 +20,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
 
 from allograph import contract, handlers
 from allograph.body_limit import BodyLimitMiddleware
@@ -92,7 +89,7 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
     """Put the parts together; nothing runs yet. Call within the event loop that will serve."""
     checkpoints = Checkpoints(database)
     runs, threads, assistants = Runs(database), Threads(database, checkpoints), Assistants(database)
-    store: BaseStore = AsyncPostgresStore(database.pool)  # type: ignore[arg-type]
+    store: BaseStore = AsyncPostgresStore(database.pool)
     streams = Streams()
     worker = (
         Worker(

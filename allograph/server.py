@@ -53,14 +53,17 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app, log_config=None, access_log=False, server_header=False, lifespan="on", loop="uvloop", http="httptools",
-                timeout_graceful_shutdown=max(LEAST_GRACE_SECONDS, grace_seconds), timeout_keep_alive=75, ws_max_size=32 * 1024 * 1024,
+                timeout_keep_alive=75, ws_max_size=32 * 1024 * 1024,
             )  # fmt: skip
         )
         self.app = app
+        self.grace_seconds = max(LEAST_GRACE_SECONDS, grace_seconds)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if sig == signal.SIGINT and self.config.timeout_graceful_shutdown:
-            self.config.timeout_graceful_shutdown = min(self.config.timeout_graceful_shutdown, INTERRUPT_GRACE_SECONDS)
+        if sig == signal.SIGINT:
+            self.grace_seconds = min(self.grace_seconds, INTERRUPT_GRACE_SECONDS)
+        # uvicorn declares whole seconds, and waits for as long as it is told.
+        self.config.timeout_graceful_shutdown = self.grace_seconds  # type: ignore[assignment]
         if drain := getattr(self.app.state, "drain", None):
-            drain(self.config.timeout_graceful_shutdown)
+            drain(self.grace_seconds)
         super().handle_exit(sig, frame)

@@ -106,18 +106,15 @@ def show(scenarios: list[Scenario], expected: dict[str, Record], got: dict[str, 
     bad = 0
     for scenario in scenarios:
         differences: list[Difference] = compare(
-            scenario.name, expected[scenario.name].exchanges, got[scenario.name].exchanges
+            scenario.name, expected[scenario.name].exchanges, got[scenario.name].exchanges, got[scenario.name].failure
         )
         left = unexplained(differences, allowed)
-        failure = got[scenario.name].failure
         frequent.update(re.sub(r"\[\d+\]", "[]", difference.path) for difference in left)
-        if left or failure:
+        if left:
             bad += 1
             print(f"\n=== {scenario.name}")
             for difference in left:
                 print(f"  {difference}")
-            if failure:
-                print(f"  could not be played to its end:\n{failure}")
     if frequent:
         print("\n=== where the most differences are")
         for path, count in frequent.most_common(20):

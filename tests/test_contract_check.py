@@ -13,14 +13,22 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from allograph.contract_check import ContractCheckMiddleware, UndeclaredReplyError
+from allograph import contract
+from allograph.contract_check import ContractCheckMiddleware, DeclaredReplies, UndeclaredReplyError
 from allograph.errors import ApiError, NotFound
 from allograph.generated import interface, models, routes
 from allograph.replies import Json, NoContent
 
 THREAD = "7d0d42ee-2b13-4d51-9d2c-6d0e4a4a4a4a"
 NOW = "2026-11-21T02:16:11.503289+00:00"
-GOOD_THREAD = {"thread_id": THREAD, "created_at": NOW, "updated_at": NOW, "metadata": {}, "status": "idle", "values": None}
+GOOD_THREAD = {
+    "thread_id": THREAD,
+    "created_at": NOW,
+    "updated_at": NOW,
+    "metadata": {},
+    "status": "idle",
+    "values": None,
+}
 
 
 class Handler(interface.Threads, interface.ThreadRuns):
@@ -52,6 +60,7 @@ class Checked:
 
     def __init__(self, reply: Response | Exception) -> None:
         self.violations: list[str] = []
+        self.messages: list[dict[str, Any]] = []
         handler = Handler(reply)
         self.app = FastAPI(exception_handlers={ApiError: _refused})
         self.app.add_middleware(ContractCheckMiddleware, violations=self.violations)
@@ -63,7 +72,7 @@ class Checked:
 
     async def sent(self, path: str) -> list[dict[str, Any]]:
         """The messages that left the app for a POST, with the exception that ended it, if one did."""
-        messages: list[dict[str, Any]] = []
+        messages = self.messages
 
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": b'{"assistant_id":"a"}', "more_body": False}
@@ -72,10 +81,20 @@ class Checked:
             messages.append(message)
 
         scope = {
-            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1", "method": "POST", "path": path,
-            "raw_path": path.encode(), "query_string": b"", "root_path": "", "scheme": "http", "headers": [], "state": {},
-            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2),
-        }  # fmt: skip
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "1.1",
+            "method": "POST",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "scheme": "http",
+            "headers": [],
+            "state": {},
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 2),
+        }
         try:
             await self.app(scope, receive, send)  # type: ignore[arg-type]
         except UndeclaredReplyError as error:
@@ -135,7 +154,8 @@ async def test_what_is_not_declared_becomes_a_500(reply: Response, sentence: str
 
 async def test_an_error_has_a_declared_shape_too() -> None:
     checked = Checked(JSONResponse({"message": "no"}, 404))
-    assert '"detail" is a required property' in (await checked.request("GET", f"/threads/{THREAD}")).text
+    answer = await checked.request("GET", f"/threads/{THREAD}")
+    assert '"detail" is a required property' in answer.json()["detail"]
 
 
 async def test_a_reply_without_a_body() -> None:
@@ -198,7 +218,10 @@ async def test_an_event_stream(parts: tuple[bytes, ...]) -> None:
 @pytest.mark.parametrize(
     ("parts", "sentence"),
     [
-        ((b"event: values\ndata: {}\n\n", b"event: values\ndata: {oops\n\n"), "the data of the event values is not JSON"),
+        (
+            (b"event: values\ndata: {}\n\n", b"event: values\ndata: {oops\n\n"),
+            "the data of the event values is not JSON",
+        ),
         ((b"event: values\ndata: {}\n\n", b"event: values\ndata: {}"), "the event stream ended within a frame"),
     ],
 )
@@ -213,15 +236,18 @@ async def test_a_broken_event_stream_breaks_off(parts: tuple[bytes, ...], senten
 
 
 async def test_the_headers_of_a_stream_do_not_wait_for_its_first_event() -> None:
-    checked = Checked(stream(b"event: a\ndata: 1\n\n"))
-    messages = await checked.sent(f"/threads/{THREAD}/runs/stream")
-    assert [message["type"] for message in messages][:2] == ["http.response.start", "http.response.body"]
+    sent_before_the_first_event: list[str] = []
+
+    async def first_event() -> AsyncIterator[bytes]:
+        sent_before_the_first_event.extend(message["type"] for message in checked.messages)
+        yield b"event: a\ndata: 1\n\n"
+
+    checked = Checked(StreamingResponse(first_event(), media_type="text/event-stream"))
+    await checked.sent(f"/threads/{THREAD}/runs/stream")
+    assert sent_before_the_first_event == ["http.response.start"]
 
 
 def test_events_of_the_thread_protocol_have_their_own_schema() -> None:
-    from allograph import contract
-    from allograph.contract_check import DeclaredReplies
-
     operation = next(op for op in routes.OPERATIONS if op.name == "stream_thread_events")
     start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
     check = DeclaredReplies(contract.document()).check(operation, start)

@@ -51,7 +51,7 @@ class Assistants(interface.Assistants):
 
     async def search_assistants(
         self, request: Request, body: models.AssistantSearchRequest
-    ) -> Json[list[models.Assistant]]:
+    ) -> Json[list[models.Assistant | models.SelectedAssistant]]:
         where = AssistantFilter(given(body.metadata, {}), given(body.graph_id, None), given(body.name, None))
         rows = await self.assistants.search(
             where, sort_by=given(body.sort_by, "created_at"), descending=given(body.sort_order, "desc") == "desc",
@@ -93,9 +93,10 @@ class Assistants(interface.Assistants):
         return NoContent() if minimal(request) else Json(dumps(shown(row, COLUMNS)))  # type: ignore[return-value]
 
     async def list_assistant_versions(
-        self, request: Request, assistant_id: UUID, body: models.AssistantVersionsSearchRequest
+        self, request: Request, assistant_id: UUID, body: models.AssistantVersionsSearchRequest | None
     ) -> Json[list[models.Assistant]]:
-        rows = await self.assistants.versions(assistant_id, given(body.metadata, {}), body.limit, body.offset)
+        wanted = body or models.AssistantVersionsSearchRequest()
+        rows = await self.assistants.versions(assistant_id, given(wanted.metadata, {}), wanted.limit, wanted.offset)
         if not rows:
             await self._get(assistant_id)
         return Json(encoded(rows, COLUMNS))

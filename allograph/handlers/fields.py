@@ -19,7 +19,7 @@ def given(value: Any, default: T) -> T | Any:
     return default if value is MISSING else value
 
 
-def plain(value: BaseModel | Any, default: T) -> Any | T:
+def plain(value: BaseModel | Any, default: Any) -> Any:
     """A nested object of a body as the dictionary that the client sent."""
     if value is MISSING:
         return default

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from starlette.requests import Request
 
 from allograph.encoding import dumps
-from allograph.errors import NotFound
+from allograph.errors import Invalid, NotFound
 from allograph.generated import interface, models
 from allograph.handlers.fields import shown
 from allograph.handlers.run_requests import run_request
-from allograph.handlers.thread_runs import cancel_of, run_json, run_path, stream_modes
+from allograph.handlers.thread_runs import StreamMode, cancel_of, run_json, run_path, shown_modes
 from allograph.replies import EventStream, Json, LateJson
 from allograph.runner.runner import Runner
 from allograph.store.runs import COLUMNS, Runs
+
+
+def stream_modes(request: Request) -> set[str]:
+    """`stream_mode` of a request beyond the contract: repeated, or separated by commas."""
+    modes = {mode for text in request.query_params.getlist("stream_mode") for mode in text.split(",") if mode}
+    if unknown := modes.difference(get_args(StreamMode)):
+        raise Invalid(f"stream_mode is {', '.join(sorted(unknown))[:100]!r}; expected some of {', '.join(get_args(StreamMode))}")
+    return modes
 
 
 class StatelessRuns(interface.StatelessRuns):
@@ -57,7 +65,7 @@ class StatelessRuns(interface.StatelessRuns):
     async def join_stateless_run_stream(self, request: Request) -> EventStream[models.StreamEvent]:
         """GET /runs/{run_id}/stream: beyond the contract, called by the SDK clients."""
         run_id: UUID = request.path_params["run_id"]
-        modes = stream_modes(request)
+        modes = shown_modes(stream_modes(request))
         row = await self.runs.find(run_id)
         if row is None:
             raise NotFound(f"Run {run_id} not found.")

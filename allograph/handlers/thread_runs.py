@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from allograph.encoding import dumps
 from allograph.errors import Conflict, Invalid, NotFound
@@ -20,7 +21,7 @@ from allograph.store.database import Row
 from allograph.store.runs import COLUMNS, RunStatus, Runs
 from allograph.store.threads import Threads
 
-STREAM_MODES = ("values", "messages", "messages-tuple", "updates", "events", "debug", "tasks", "checkpoints", "custom")
+StreamMode = Literal["values", "messages", "messages-tuple", "tasks", "checkpoints", "updates", "events", "debug", "custom"]
 
 _NOTHING_TO_CANCEL = "No runs found to cancel."
 _ENDED = (
@@ -65,7 +66,7 @@ class ThreadRuns(interface.ThreadRuns):
     async def list_runs(
         self, request: Request, thread_id: UUID, *, limit: int = 10, offset: int = 0, status: RunStatus | None = None,
         select: Sequence[Any] | None = None,
-    ) -> Json[list[models.Run]]:  # fmt: skip
+    ) -> Json[list[models.Run | models.SelectedRun]]:  # fmt: skip
         if not 1 <= limit <= 1000:
             raise Invalid(f"limit is {limit}; expected 1 to 1000")
         if not 0 <= offset < 2**31:
@@ -91,11 +92,11 @@ class ThreadRuns(interface.ThreadRuns):
     async def cancel_run(
         self, request: Request, thread_id: UUID, run_id: UUID, *, wait: bool = False,
         action: Literal["interrupt", "rollback"] = "interrupt",
-    ) -> Json[Any]:  # fmt: skip
+    ) -> Response:  # fmt: skip
         if not await self.runner.cancel(thread_id, [run_id], action):
             raise NotFound(_ENDED if await self.runs.get(thread_id, run_id) else _NOTHING_TO_CANCEL)
         if not wait:
-            return Accepted()  # type: ignore[return-value]
+            return Accepted()
         await self._ended(thread_id, run_id)
         path = run_path(thread_id, run_id)
         return Json(b"{}", headers={"location": f"{path}/join", "content-location": path})
@@ -112,7 +113,7 @@ class ThreadRuns(interface.ThreadRuns):
             statuses: list[RunStatus] = ["pending", "running"] if status == "all" else [status]
             cancelled = await self.runner.cancel_by_status(statuses, action)
         else:
-            cancelled = await self.runner.cancel(thread_id, run_ids or [], action)
+            cancelled = await self.runner.cancel(wanted.thread_id, wanted.run_ids, action)
         if not cancelled:
             raise NotFound(_NOTHING_TO_CANCEL)
         return NoContent()
@@ -129,14 +130,13 @@ class ThreadRuns(interface.ThreadRuns):
         )
 
     async def join_run_stream(
-        self, request: Request, thread_id: UUID, run_id: UUID, *, stream_mode: str | None = None,
+        self, request: Request, thread_id: UUID, run_id: UUID, *, stream_mode: Sequence[StreamMode] | None = None,
         cancel_on_disconnect: bool = False, last_event_id: str | None = None,
     ) -> EventStream[models.StreamEvent]:  # fmt: skip
-        modes = stream_modes(request)
         reader = await self.runner.join(thread_id, run_id, "events")
         path = run_path(thread_id, run_id)
         return EventStream(
-            self.runner.frames(reader, modes),
+            self.runner.frames(reader, shown_modes(stream_mode or ())),
             {"location": f"{path}/stream", "content-location": path},
             self._cancel_when_left(thread_id, run_id, cancel_on_disconnect),
         )
@@ -169,12 +169,8 @@ def cancel_of(runner: Runner, run: AcceptedRun, on_disconnect: str) -> Callable[
     return lambda: runner.cancel(run.thread_id, [run.run_id], "interrupt")
 
 
-def stream_modes(request: Request) -> set[str]:
-    """The modes that a joining client wants to see; none given means all. May be repeated, or separated by commas."""
-    modes = {mode for given_modes in request.query_params.getlist("stream_mode") for mode in given_modes.split(",") if mode}
-    if unknown := modes.difference(STREAM_MODES):
-        raise Invalid(f"stream_mode is {', '.join(sorted(unknown))[:100]!r}; expected some of {', '.join(STREAM_MODES)}")
-    # Both views of messages are sent as `messages…` events.
+def shown_modes(modes: Iterable[str]) -> set[str]:
+    """The event names behind the modes that a joining client wants to see; both views of messages are `messages…` events."""
     return {"messages" if mode == "messages-tuple" else mode for mode in modes}
 
 

@@ -63,7 +63,9 @@ class Threads(interface.Threads):
             raise not_found(thread_id)
         return NoContent()
 
-    async def search_threads(self, request: Request, body: models.ThreadSearchRequest) -> Json[list[models.Thread]]:
+    async def search_threads(
+        self, request: Request, body: models.ThreadSearchRequest
+    ) -> Json[list[models.Thread | models.SelectedThread]]:
         extraction = Extraction.of(given(body.extract, {}))
         where = ThreadFilter(
             given(body.metadata, {}), given(body.ids, None), given(body.status, None), given(body.values, None)
@@ -73,7 +75,7 @@ class Threads(interface.Threads):
             limit=body.limit, offset=body.offset,
         )  # fmt: skip
         total = await self.threads.count(where) if len(rows) == body.limit or body.offset else len(rows)
-        columns: Sequence[str] = given(body.select, None) or COLUMNS
+        columns: Sequence[str] = given(body.select, ()) or COLUMNS
         found = [shown(row, columns) for row in rows]
         for thread, row in zip(found, rows, strict=True):
             if extraction.paths:

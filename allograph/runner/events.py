@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
-
-from allograph.encoding import dumps
 
 MAX_BACKLOG = 16 * 1024 * 1024
 """Bytes of unread events that a run keeps for its slowest reader."""

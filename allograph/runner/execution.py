@@ -6,18 +6,17 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.pregel import Pregel
 from langgraph.store.base import BaseStore
 from langgraph.types import Command, Send
 
 from allograph.encoding import dumps
 from allograph.runner.events import RunStream
-from allograph.runner.graphs import Graphs
+from allograph.runner.graphs import Graph, Graphs
 from allograph.runner.messages import MessageGatherer
 from allograph.runner.state import checkpoint_of, interrupts_by_task
 from allograph.store.checkpoints import Checkpoints
@@ -43,7 +42,7 @@ class Result:
     """The run is deleted instead of ended."""
 
 
-class Cancelled(Exception):  # noqa: N818 - an answer to a request, not an error
+class Cancelled(Exception):
     """The run was asked to end."""
 
     def __init__(self, action: CancelAction) -> None:
@@ -115,8 +114,8 @@ class Execution:
             if not self.cancel_action:
                 raise
             _uncancel()
-            cancelled = Cancelled(self.cancel_action)
-            return Result(Outcome("interrupted", "interrupted", error=dumps(cancelled.shown)), b"{}")
+            shown = dumps(Cancelled(self.cancel_action).shown)
+            return Result(Outcome("interrupted", "interrupted", error=shown), b"{}")
         except Exception as error:  # noqa: BLE001 - a factory or a context manager of the user's that fails
             shown = self._report(error)
             return Result(Outcome("error", "error", error=shown), b'{"__error__":%b}' % shown)
@@ -125,7 +124,7 @@ class Execution:
         """Note that the run shall end; whoever calls this also cancels the task."""
         self.cancel_action = self.cancel_action or action
 
-    async def _drive(self, graph: Pregel, config: RunnableConfig) -> None:
+    async def _drive(self, graph: Graph, config: RunnableConfig) -> None:
         kwargs = self.run.kwargs
         payload = run_input(kwargs)
         if self.run.attempt > 1 and await self._already_applied():
@@ -152,8 +151,8 @@ class Execution:
             self.settling = True
 
     async def _chunks(
-        self, graph: Pregel, payload: Any, config: RunnableConfig, modes: list[str]
-    ) -> AsyncIterator[tuple[tuple[str, ...], str, Any]]:
+        self, graph: Graph, payload: Any, config: RunnableConfig, modes: list[str]
+    ) -> AsyncGenerator[tuple[tuple[str, ...], str, Any], None]:
         kwargs = self.run.kwargs
         native = {_NATIVE.get(mode, mode) for mode in modes if mode != "events"}
         subgraphs = bool(kwargs["subgraphs"])
@@ -202,7 +201,7 @@ class Execution:
         latest = await self.checkpoints.saver().aget_tuple({"configurable": {"thread_id": str(self.run.thread_id), "checkpoint_ns": ""}})
         return latest is not None and latest.metadata.get("run_id") == str(self.run.run_id)
 
-    async def _after_success(self, graph: Pregel, config: RunnableConfig) -> Result:
+    async def _after_success(self, graph: Graph, config: RunnableConfig) -> Result:
         values = self._last_values
         whole = graph.output_channels == graph.stream_channels_asis
         if self._interrupted or not whole or values is None or "values" not in self.run.kwargs["stream_mode"]:
@@ -213,12 +212,12 @@ class Execution:
         body = dumps(values)
         return Result(Outcome("success", "idle", values=body), body)
 
-    async def _after_error(self, graph: Pregel, config: RunnableConfig, error: Exception) -> Result:
+    async def _after_error(self, graph: Graph, config: RunnableConfig, error: Exception) -> Result:
         shown = self._report(error)
         outcome, _ = await self._state_outcome(graph, config, "timeout" if isinstance(error, RunTimeoutError) else "error")
         return Result(replace(outcome, thread_status="error", error=shown), b'{"__error__":%b}' % shown)
 
-    async def _after_cancel(self, graph: Pregel, config: RunnableConfig, cancelled: Cancelled) -> Result:
+    async def _after_cancel(self, graph: Graph, config: RunnableConfig, cancelled: Cancelled) -> Result:
         rolled_back = cancelled.action == "rollback"
         if rolled_back:
             await self.checkpoints.delete_of_run(self.run.thread_id, self.run.run_id)
@@ -226,7 +225,7 @@ class Execution:
         output = dumps(self._last_values) if self._last_values is not None else b"{}"
         return Result(replace(outcome, error=dumps(cancelled.shown)), output, rolled_back)
 
-    async def _state_outcome(self, graph: Pregel, config: RunnableConfig, status: RunStatus) -> tuple[Outcome, bytes]:
+    async def _state_outcome(self, graph: Graph, config: RunnableConfig, status: RunStatus) -> tuple[Outcome, bytes]:
         """The outcome that the thread's newest checkpoint tells, and its values as JSON."""
         try:
             snapshot = await graph.aget_state(at_newest(config))

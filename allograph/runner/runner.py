@@ -19,13 +19,13 @@ from psycopg_pool import PoolTimeout
 
 from allograph.encoding import dumps
 from allograph.errors import Conflict, Invalid, NotFound
-from allograph.runner.events import Ended, Reader, RunStream, SlowReaderError, Streams, frame
+from allograph.runner.events import Ended, Reader, SlowReaderError, Streams, frame
 from allograph.runner.requests import RunRequest, build_run
 from allograph.runner.worker import Worker
-from allograph.store.checkpoints import Checkpoints
 from allograph.store.assistants import default_assistant_id
+from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Notifications, Row
-from allograph.store.runs import CancelAction, ClaimedRun, RunStatus, Runs
+from allograph.store.runs import CancelAction, ClaimedRun, Runs, RunStatus
 
 log = logging.getLogger("allograph.runner")
 

@@ -20,6 +20,7 @@ from allograph.runner.graphs import Graph, Graphs
 from allograph.runner.state import interrupts_by_task, state_shown
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Row
+from allograph.store.runs import RestingStatus
 from allograph.store.threads import Threads
 
 log = logging.getLogger("allograph.states")
@@ -113,7 +114,7 @@ class States:
             assert graph is not None
             yield graph
             snapshot = await graph.aget_state(_config(thread_id, None))
-            resting = "interrupted" if snapshot.next else "idle"
+            resting: RestingStatus = "interrupted" if snapshot.next else "idle"
             await locked.set_state(snapshot.values, interrupts_by_task(snapshot), resting)
 
     async def _thread(self, thread_id: UUID) -> Row:

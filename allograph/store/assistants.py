@@ -44,7 +44,7 @@ _GET: LiteralString = f"SELECT {_SHOWN} FROM assistants WHERE assistant_id = %s"
 _LOCK: LiteralString = f"SELECT {_SHOWN} FROM assistants WHERE assistant_id = %s FOR UPDATE"
 
 # The next version is one above the highest ever made, not above the one in use.
-_UPDATE: LiteralString = f"""
+_UPDATE: LiteralString = """
 WITH next AS (SELECT max(version) + 1 AS version FROM assistant_versions WHERE assistant_id = %(assistant_id)s),
 kept AS (
     INSERT INTO assistant_versions (assistant_id, version, graph_id, config, context, metadata, name, description)

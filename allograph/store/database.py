@@ -9,12 +9,13 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from importlib import resources
-from typing import Any
+from typing import Any, LiteralString
 
 import orjson
 import psycopg
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.store.postgres.aio import AsyncPostgresStore
+from psycopg import sql
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.rows import DictRow, dict_row
@@ -27,6 +28,7 @@ log = logging.getLogger("allograph.database")
 
 Connection = psycopg.AsyncConnection[DictRow]
 Row = dict[str, Any]
+Statement = LiteralString | sql.Composed
 
 MIGRATION_LOCK = 0x416C6C6F
 """The advisory lock under which one process migrates while the others wait ("Allo")."""
@@ -79,15 +81,15 @@ class Database:
     async def close(self) -> None:
         await self.pool.close()
 
-    async def fetch_all(self, statement: str, parameters: Any = None) -> list[Row]:
+    async def fetch_all(self, statement: Statement, parameters: Any = None) -> list[Row]:
         async with self.pool.connection() as connection:
             return await (await connection.execute(statement, parameters)).fetchall()
 
-    async def fetch_one(self, statement: str, parameters: Any = None) -> Row | None:
+    async def fetch_one(self, statement: Statement, parameters: Any = None) -> Row | None:
         async with self.pool.connection() as connection:
             return await (await connection.execute(statement, parameters)).fetchone()
 
-    async def execute(self, statement: str, parameters: Any = None) -> int:
+    async def execute(self, statement: Statement, parameters: Any = None) -> int:
         """The number of rows that the statement touched."""
         async with self.pool.connection() as connection:
             return (await connection.execute(statement, parameters)).rowcount
@@ -103,7 +105,10 @@ async def migrate(conninfo: str) -> list[str]:
     applied = []
     async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True, row_factory=dict_row) as connection:
         # Asking again, not waiting: a waiting statement would hold a snapshot that CREATE INDEX CONCURRENTLY waits for.
-        while not (await (await connection.execute("SELECT pg_try_advisory_lock(%s) AS ok", [MIGRATION_LOCK])).fetchone())["ok"]:
+        while True:
+            row = await (await connection.execute("SELECT pg_try_advisory_lock(%s) AS mine", [MIGRATION_LOCK])).fetchone()
+            if row and row["mine"]:
+                break
             await asyncio.sleep(0.05)
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS allograph_migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"

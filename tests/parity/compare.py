@@ -41,7 +41,7 @@ class Difference:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 400 else f"{text[:300]} ... {text[-80:]}"
+    return text if len(text) <= 400 else f"{text[:200]} ... {text[-180:]}"
 
 
 def _json(value: Any) -> str:
@@ -121,8 +121,11 @@ class _Comparison:
                 yield from self.walk(f"events[{index}]", a, b)
 
 
-def compare(scenario: str, expected: list[Exchange], got: list[Exchange]) -> list[Difference]:
-    """Every difference between the reference's record of a scenario and ours."""
+def compare(scenario: str, expected: list[Exchange], got: list[Exchange], failure: str = "") -> list[Difference]:
+    """Every difference between the reference's record of a scenario and ours.
+
+    `failure` says why ours could not be played to its end; that is a difference too, at the path `failure`.
+    """
     comparison = _Comparison()
     found: list[Difference] = []
     for a, b in zip(expected, got, strict=False):
@@ -137,7 +140,9 @@ def compare(scenario: str, expected: list[Exchange], got: list[Exchange]) -> lis
                 path = TOKEN.sub("<id>", at)
                 found.append(Difference(scenario, name, path, _json(left), _json(right), b.get("status", 0)))
     for rest in expected[len(got) :]:
-        found.append(Difference(scenario, name_of(rest), "", "an exchange", ABSENT, 0))
+        found.append(Difference(scenario, name_of(rest), "exchange", "took place", ABSENT, 0))
+    if failure:
+        found.append(Difference(scenario, "the scenario", "failure", "none", failure.strip(), 0))
     return found
 
 

@@ -79,6 +79,11 @@ def test_a_missing_exchange_is_noticed() -> None:
     assert len(compare("a/b", [exchange(), exchange()], [exchange()])) == 1
 
 
+def test_a_scenario_that_failed_is_a_difference() -> None:
+    [found] = compare("a/b", [exchange()], [exchange()], failure="KeyError: 'x'")
+    assert (found.path, found.got) == ("failure", "KeyError: 'x'")
+
+
 def test_normalising_replaces_what_varies() -> None:
     now = datetime.now(UTC).isoformat()
     raw: list[Exchange] = [
