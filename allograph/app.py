@@ -151,7 +151,8 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
             await database.close()
 
     app = FastAPI(
-        title="Allograph", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, middleware=_middleware(settings, config),
+        title="Allograph", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None,
+        middleware=_middleware(settings, config),
         exception_handlers={
             ApiError: _api_error, HTTPException: _http_error, PoolTimeout: _pool_exhausted, Exception: _unexpected,
         },

@@ -34,4 +34,4 @@ class BodyLimitMiddleware:
         await self.app(scope, limited, send)
 
     def _refusal(self, size: int) -> PayloadTooLarge:
-        return PayloadTooLarge(f"The body has {size} bytes or more; this server takes at most {self.limit} (ALLOGRAPH_MAX_BODY_BYTES).")
+        return PayloadTooLarge(f"The body has at least {size} bytes; this server takes {self.limit} (ALLOGRAPH_MAX_BODY_BYTES).")

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("allograph")
 
-cli = typer.Typer(help="An open, self-hosted server of the LangGraph API.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+cli = typer.Typer(
+    help="An open, self-hosted server of the LangGraph API.", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False,
+)  # fmt: skip
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The langgraph.json to serve.", metavar="FILE")]
 HostOption = Annotated[str | None, typer.Option("--host", help="The address to listen on. [default: 127.0.0.1]")]
@@ -41,7 +44,8 @@ def serve(
 ) -> None:
     """Serve the API and execute runs, in one process."""
     if reload:
-        raise typer.Exit(_run_reloading(config, host, port))
+        _run_reloading(config, host, port)
+        return
     _run(config, host, port, works=True)
 
 
@@ -150,7 +154,7 @@ def _run(config: Path | None, host: str | None, port: int | None, *, works: bool
             raise SystemExit(1)
 
 
-def _run_reloading(config: Path | None, host: str | None, port: int | None) -> int:
+def _run_reloading(config: Path | None, host: str | None, port: int | None) -> None:
     served = _project(config)
     settings = _settings(host=host, port=port)
     from allograph.reload import run_reloading
@@ -161,7 +165,7 @@ def _run_reloading(config: Path | None, host: str | None, port: int | None) -> i
     chosen = probe.getsockname()[1]
     probe.close()
     with _database(settings) as conninfo:
-        return run_reloading(served, settings.data_dir.absolute(), _serve_reloaded, {
+        run_reloading(served, settings.data_dir.absolute(), _serve_reloaded, {
             "DATABASE_URI": conninfo, "LANGGRAPH_JSON": str(served.path), "HOST": settings.host, "PORT": str(chosen),
             "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "0",
         })  # fmt: skip

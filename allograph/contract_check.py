@@ -32,9 +32,7 @@ class UndeclaredReplyError(Exception):
 class ContractCheckMiddleware:
     """Put it inside the middleware that turns exceptions into replies. Violations are appended to `violations`."""
 
-    def __init__(
-        self, app: ASGIApp, document: dict[str, Any] | None = None, violations: list[str] | None = None
-    ) -> None:
+    def __init__(self, app: ASGIApp, document: dict[str, Any] | None = None, violations: list[str] | None = None) -> None:
         self._app = app
         self._replies = DeclaredReplies(document or contract.document())
         self.violations: list[str] = [] if violations is None else violations
@@ -50,9 +48,7 @@ class ContractCheckMiddleware:
 class _Exchange:
     """One reply on its way out."""
 
-    def __init__(
-        self, replies: DeclaredReplies, violations: list[str], scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    def __init__(self, replies: DeclaredReplies, violations: list[str], scope: Scope, receive: Receive, send: Send) -> None:
         self._replies, self._violations = replies, violations
         self._scope, self._receive, self._send = scope, receive, send
         self._start: Message | None = None

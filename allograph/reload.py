@@ -50,7 +50,9 @@ def watched_folders(config: Config) -> list[Path]:
     return sorted(folders)
 
 
-def run_reloading(config: Config, data_dir: Path, serve: Callable[[Mapping[str, str]], None], environment: Mapping[str, str]) -> int:
+def run_reloading(
+    config: Config, data_dir: Path, serve: Callable[[Mapping[str, str]], None], environment: Mapping[str, str]
+) -> None:
     """Keep a child running `serve(environment)` until this process is told to stop."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["allograph.app", "allograph.server", "allograph.project"])
@@ -88,7 +90,6 @@ def run_reloading(config: Config, data_dir: Path, serve: Callable[[Mapping[str, 
             reported = True
             log.warning("the server ended with %s; waiting for a change", child.exitcode)
     _stop(child)
-    return 0
 
 
 def _stop(child: BaseProcess) -> None:

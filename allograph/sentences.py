@@ -86,9 +86,7 @@ def _place(error: Details, value: Any) -> Place:
     location = error["loc"]
     place: list[str | int] = []
     for index, step in enumerate(location):
-        if (isinstance(value, dict) and step in value) or (
-            isinstance(value, list) and isinstance(step, int) and step < len(value)
-        ):
+        if (isinstance(value, dict) and step in value) or (isinstance(value, list) and isinstance(step, int) and step < len(value)):
             value = value[step]
             place.append(step)
         elif error["type"] == "missing" and index == len(location) - 1:

@@ -40,10 +40,15 @@ def bind(host: str, port: int | None) -> socket.socket:
             if error.errno == errno.EADDRINUSE and port is None:
                 continue
             if error.errno == errno.EADDRINUSE:
-                raise StartupError(f"Port {candidate} on {host} is taken. Stop what listens there, or choose another with --port.") from None
-            raise StartupError(f"Cannot listen on {host}:{candidate}: {error.strerror}. Choose --host and --port that this machine has.") from None
+                raise StartupError(
+                    f"Port {candidate} on {host} is taken. Stop what listens there, or choose another with --port."
+                ) from None
+            raise StartupError(
+                f"Cannot listen on {host}:{candidate}: {error.strerror}. Choose a --host and a --port that this machine has."
+            ) from None
         return bound
-    raise StartupError(f"No port from {DEFAULT_PORT} to {DEFAULT_PORT + _PORTS_TO_TRY - 1} is free on {host}; choose one with --port.")
+    last = DEFAULT_PORT + _PORTS_TO_TRY - 1
+    raise StartupError(f"No port from {DEFAULT_PORT} to {last} is free on {host}; choose one with --port.")
 
 
 class Server(uvicorn.Server):
@@ -54,7 +59,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app, log_config=None, access_log=False, server_header=False, lifespan="on", loop="uvloop", http="httptools",
                 timeout_keep_alive=75, ws_max_size=32 * 1024 * 1024,
-            )  # fmt: skip
+            )
         )
         self.app = app
         self.grace_seconds = max(LEAST_GRACE_SECONDS, grace_seconds)

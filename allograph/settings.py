@@ -24,7 +24,8 @@ class Settings(BaseSettings):
         Path(".allograph"), validation_alias="ALLOGRAPH_DATA_DIR", description="Where the embedded Postgres keeps its data."
     )
     host: str = Field("127.0.0.1", validation_alias="HOST")
-    port: int | None = Field(None, ge=0, le=65535, validation_alias="PORT", description=f"Unset: {DEFAULT_PORT} or the next free one.")
+    port: int | None = Field(None, ge=0, le=65535, validation_alias="PORT")
+    """Unset: `DEFAULT_PORT`, or the next free one."""
     jobs_per_worker: int = Field(
         10, ge=0, validation_alias="N_JOBS_PER_WORKER", description="Runs that one worker executes at once."
     )
@@ -37,7 +38,7 @@ class Settings(BaseSettings):
         False, validation_alias="ALLOGRAPH_CHECK_CONTRACT", description="Check every reply against the contract."
     )
     lease_seconds: float = Field(
-        30, gt=0, validation_alias="ALLOGRAPH_LEASE_SECONDS", description="How long a worker may be silent before its runs are taken."
+        30, gt=0, validation_alias="ALLOGRAPH_LEASE_SECONDS", description="How long a worker may be silent."
     )
     job_max_retries: int = Field(
         3, ge=0, validation_alias="BG_JOB_MAX_RETRIES", description="How often a run is taken up again after its worker died."
@@ -48,10 +49,10 @@ class Settings(BaseSettings):
         description="How long a stopping worker waits for its runs before it hands them back.",
     )  # fmt: skip
     poll_seconds: float = Field(
-        2, gt=0, validation_alias="ALLOGRAPH_POLL_SECONDS", description="The safety net below notifications: how often the queue is read."
+        2, gt=0, validation_alias="ALLOGRAPH_POLL_SECONDS", description="How often the queue is read without a notification."
     )
     heartbeat_seconds: float = Field(
-        5, gt=0, validation_alias="ALLOGRAPH_STREAM_HEARTBEAT_SECONDS", description="Silence on a stream before a heartbeat is sent."
+        5, gt=0, validation_alias="ALLOGRAPH_HEARTBEAT_SECONDS", description="Silence on a stream before a heartbeat is sent."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="LOG_LEVEL")
     log_json: bool = Field(False, validation_alias="LOG_JSON")

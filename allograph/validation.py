@@ -99,9 +99,7 @@ def parsed(body: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         if error.msg.startswith("depth limit"):
             raise Invalid(_too_deep) from None
-        raise Invalid(
-            f"the request body is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
-        ) from None
+        raise Invalid(f"the request body is not JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
     # Counting bytes is cheap and rules nearly every body out; walking the value settles the rest.
     if body.count(b"{") + body.count(b"[") > DEEPEST or b"\\u0000" in body:
         for path, item, depth in _walk(value):

@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=ROOT / "tests" / "graphs" / "langgraph.json")
     parser.add_argument("--port", type=int)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with oracle(options.config, options.port) as url, contextlib.suppress(KeyboardInterrupt):
         print(url, flush=True)
         signal.pause()

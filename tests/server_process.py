@@ -43,7 +43,8 @@ class ServerProcess:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "allograph.cli", command, *ports, *named, *arguments],
-                cwd=cwd or data_dir.parent, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+                cwd=cwd or data_dir.parent, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                start_new_session=True,
                 env={
                     **kept, "ALLOGRAPH_DATA_DIR": str(data_dir), "ALLOGRAPH_CHECK_CONTRACT": "1", "PYTHONUNBUFFERED": "1",
                     **(environment or {}),

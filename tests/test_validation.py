@@ -320,9 +320,7 @@ class KeywordLacking(interface.Threads):
 
 
 class Demanding(interface.Threads):
-    async def get_thread(
-        self, request: Request, thread_id: UUID, *, tenant: str, include: str | None = None
-    ) -> Any: ...
+    async def get_thread(self, request: Request, thread_id: UUID, *, tenant: str, include: str | None = None) -> Any: ...
 
 
 class Blocking(interface.Threads):
@@ -340,9 +338,7 @@ class Decorated(interface.Threads):
 
 
 class Generous(interface.Threads):
-    async def get_thread(
-        self, request: Request, thread_id: UUID, *, include: str | None = None, extra: int = 1
-    ) -> Any: ...
+    async def get_thread(self, request: Request, thread_id: UUID, *, include: str | None = None, extra: int = 1) -> Any: ...
 
 
 @pytest.mark.parametrize("handler", [Decorated, Generous])

@@ -2168,13 +2168,6 @@ class RunCreateStateful(BaseModel):
             title="Durability",
         ),
     ] = "async"
-    checkpoint_id: Annotated[
-        str | MISSING,
-        Field(
-            description="The checkpoint to resume from; short for `checkpoint.checkpoint_id`.",
-            title="Checkpoint Id",
-        ),
-    ] = MISSING
 
 
 class RunCreateStateless(BaseModel):

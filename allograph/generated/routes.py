@@ -1523,7 +1523,7 @@ OPERATIONS = (
         field="thread_runs",
         name="delete_run",
         summary="Delete Run",
-        statuses=(204, 404, 409, 413, 422, 501, 503),
+        statuses=(204, 404, 413, 422, 501, 503),
         endpoint=_delete_run,
     ),
     Operation(

@@ -10,7 +10,7 @@ from pydantic import MISSING
 from starlette.requests import Request
 
 from allograph.encoding import dumps
-from allograph.errors import Conflict, Invalid, NotImplementedYet
+from allograph.errors import BadRequest, Conflict, Invalid, NotImplementedYet
 from allograph.generated import interface, models
 from allograph.handlers.extract import Extraction
 from allograph.handlers.fields import given, minimal, page, plain, shown
@@ -42,8 +42,10 @@ class Threads(interface.Threads):
         if supersteps:
             try:
                 await self.states.apply_supersteps(thread_id, supersteps)
-            except BaseException:
+            except BaseException as error:
                 await self.threads.delete([thread_id])
+                if isinstance(error, BadRequest):
+                    raise Invalid(f"supersteps cannot be applied: {error.detail}") from error
                 raise
             row = await self._get(thread_id)
         return _thread(row)
@@ -150,9 +152,11 @@ class Threads(interface.Threads):
     async def search_thread_history(
         self, request: Request, thread_id: UUID, body: models.ThreadStateSearch
     ) -> Json[list[models.ThreadState]]:
-        before = plain(body.before, {}).get("checkpoint_id")
+        before = plain(body.before, {})
+        # The address of a checkpoint, or a whole config with the address in `configurable`, as LangGraph hands them out.
+        before_id = before.get("checkpoint_id") or (before.get("configurable") or {}).get("checkpoint_id")
         history = await self.states.history(
-            thread_id, limit=body.limit, before=before, metadata=given(body.metadata, None), checkpoint=plain(body.checkpoint, None)
+            thread_id, limit=body.limit, before=before_id, metadata=given(body.metadata, None), checkpoint=plain(body.checkpoint, None)
         )
         return Json(dumps(history))
 

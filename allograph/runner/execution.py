@@ -191,14 +191,16 @@ class Execution:
             if "messages-tuple" in modes:
                 self.stream.append(f"messages{where}", dumps([message, metadata]))
             elif "messages" in modes:
+                # Without the namespace: a client of this mode gathers messages by their ids, wherever they come from.
                 for name, payload in gatherer.events(message, metadata):
-                    self.stream.append(f"{name}{where}", dumps(payload))
+                    self.stream.append(name, dumps(payload))
         elif mode in modes:
             self.stream.append(f"{mode}{where}", dumps(_shown(mode, chunk)))
 
     async def _already_applied(self) -> bool:
         """Whether a checkpoint of this run exists: its input is in the state and must not be applied again."""
-        latest = await self.checkpoints.saver().aget_tuple({"configurable": {"thread_id": str(self.run.thread_id), "checkpoint_ns": ""}})
+        address = {"thread_id": str(self.run.thread_id), "checkpoint_ns": ""}
+        latest = await self.checkpoints.saver().aget_tuple({"configurable": address})
         return latest is not None and latest.metadata.get("run_id") == str(self.run.run_id)
 
     async def _after_success(self, graph: Graph, config: RunnableConfig) -> Result:
@@ -260,12 +262,13 @@ def run_config(run: ClaimedRun, described: Mapping[str, Any]) -> RunnableConfig:
         "thread_id": str(run.thread_id),
     }  # fmt: skip
     return cast(RunnableConfig, {
-        **config, "configurable": dict(configurable), "metadata": metadata, "run_id": run.run_id, "run_name": configurable["graph_id"],
+        **config, "configurable": dict(configurable), "metadata": metadata,
+        "run_id": run.run_id, "run_name": configurable["graph_id"],
     })  # fmt: skip
 
 
 def fitting_context(schema: Any, context: dict[str, Any]) -> dict[str, Any]:
-    """The part of a run's context that the graph knows: a dataclass refuses what it does not, and other graphs' settings may be in it."""
+    """The part of a run's context that the graph knows: a dataclass refuses the rest, and other graphs' settings may be in it."""
     if dataclasses.is_dataclass(schema):
         known = {field.name for field in dataclasses.fields(schema)}
         return {key: value for key, value in context.items() if key in known}

@@ -21,10 +21,7 @@ class MessageGatherer:
 
     def events(self, message: BaseMessage | dict[str, Any], metadata: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         """The event names (without namespace) and payloads that one chunk of LangGraph gives."""
-        if not isinstance(message, BaseMessage):
-            message_id = str(message.get("id"))
-        else:
-            message_id = message.id or ""
+        message_id = (message.id if isinstance(message, BaseMessage) else message.get("id")) or ""
         if message_id not in self._announced:
             self._announced.add(message_id)
             yield "messages/metadata", {message_id: {"metadata": metadata}}

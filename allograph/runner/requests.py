@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from uuid_utils.compat import uuid4, uuid7
+from uuid_utils.compat import uuid7
 
 from allograph.encoding import dumps
 from allograph.store.database import Row
@@ -58,15 +58,15 @@ def merged_config(config: Mapping[str, Any], context: Mapping[str, Any] | None) 
 
 
 def build_run(
-    request: RunRequest, assistant: Row, thread_id: UUID | None, known: Mapping[str, Any] | None
+    request: RunRequest, assistant: Row, thread_id: UUID | None, known: Mapping[str, Any] | None, request_id: UUID
 ) -> NewRun:
     """The run to store.
 
     `thread_id` None asks for a stateless run, which gets a thread of its own. `known` is the metadata of the thread, None when
-    it does not exist.
+    it does not exist. `request_id` is that of the HTTP request, for correlation.
     """
     run_id = new_id()
-    stateless = thread_id is None
+    temporary = thread_id is None and not request.keep_thread
     thread_id = thread_id or new_id()
     assistant_config: dict[str, Any] = assistant["config"].parsed()
     own = {"graph_id": assistant["graph_id"], "assistant_id": str(assistant["assistant_id"])}
@@ -87,7 +87,7 @@ def build_run(
             "configurable": {
                 **assistant_config.get("configurable", {}), **config.get("configurable", {}), **request.checkpoint,
                 "langgraph_auth_user": None, "langgraph_auth_user_id": "", "langgraph_auth_permissions": [],
-                "langgraph_request_id": str(uuid4()), "__request_start_time_ms__": int(time.time() * 1000),
+                "langgraph_request_id": str(request_id), "__request_start_time_ms__": int(time.time() * 1000),
                 "__after_seconds__": 0,
                 "run_id": str(run_id), "thread_id": str(thread_id), **own, "user_id": "",
             },
@@ -99,7 +99,7 @@ def build_run(
         "interrupt_after": request.interrupt_after,
         "webhook": None,
         "feedback_keys": request.feedback_keys,
-        "temporary": stateless and not request.keep_thread,
+        "temporary": temporary,
         "subgraphs": request.stream_subgraphs,
         "resumable": False,
         "checkpoint_during": request.checkpoint_during,
@@ -109,7 +109,7 @@ def build_run(
         run_id=run_id, thread_id=thread_id, assistant_id=assistant["assistant_id"], graph_id=assistant["graph_id"],
         metadata=metadata, kwargs=dumps(kwargs),
         multitask_strategy=request.multitask_strategy,
-        thread_metadata={**request.metadata, **own} if known is None and not stateless else own,
+        thread_metadata=own if known is not None or temporary else {**request.metadata, **own},
         thread_config=dumps(thread_config), creates_thread=known is None,
-        temporary=stateless and not request.keep_thread,
+        temporary=temporary,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg_pool import PoolTimeout
+from uuid_utils.compat import uuid4
 
 from allograph.encoding import dumps
 from allograph.errors import Conflict, Invalid, NotFound
@@ -56,8 +57,8 @@ class Runner:
     """The runs of this process's clients. `worker` is None in a process that only serves the API."""
 
     def __init__(
-        self, runs: Runs, checkpoints: Checkpoints, streams: Streams, notifications: Notifications, worker: Worker | None, *, graph_ids: Sequence[str],
-        heartbeat_seconds: float, poll_seconds: float,
+        self, runs: Runs, checkpoints: Checkpoints, streams: Streams, notifications: Notifications, worker: Worker | None, *,
+        graph_ids: Sequence[str], heartbeat_seconds: float, poll_seconds: float,
     ) -> None:  # fmt: skip
         self.runs = runs
         self.checkpoints = checkpoints
@@ -119,7 +120,7 @@ class Runner:
             namespace = request.checkpoint.get("checkpoint_ns", "")
             if not await self.checkpoints.exists(thread_id, str(checkpoint_id), namespace):
                 raise Invalid(f"checkpoint_id is {checkpoint_id}, and thread {thread_id} has no such checkpoint")
-        run = build_run(request, found, thread_id, known)
+        run = build_run(request, found, thread_id, known, uuid4())
         reader = self.streams.open(run.run_id).read(events=follow == "events") if follow else None
         only_if_idle = request.multitask_strategy == "reject"
         reserved = self.worker is not None and self.worker.reserve()
@@ -136,7 +137,9 @@ class Runner:
                 self.leave(reader)
         if row is None:
             if only_if_idle:
-                raise Conflict(f"Thread {run.thread_id} is already running a task. Wait for it to finish, or choose another multitask_strategy.")
+                raise Conflict(
+                    f"Thread {run.thread_id} is already running a task. Wait for it, or choose another multitask_strategy."
+                )
             raise NotFound("Thread or assistant not found.")
         if reader:
             reader.stream.stored = True
@@ -148,12 +151,12 @@ class Runner:
 
     async def accept_batch(self, requests: Sequence[RunRequest]) -> list[Row]:
         """Store several stateless runs, all or none."""
-        runs = []
+        runs, request_id = [], uuid4()
         for request in requests:
             found = await self.runs.assistant_and_thread(self.assistant_id(request.assistant_id), None)
             if found is None:
                 raise NotFound("Thread or assistant not found.")
-            runs.append(build_run(request, found, None, None))
+            runs.append(build_run(request, found, None, None, request_id))
         rows = await self.runs.create_all(runs)
         if self.worker:
             self.worker.wake()
@@ -186,7 +189,7 @@ class Runner:
         self.streams.leave(reader.stream.run_id, executing=self.worker.executing if self.worker else ())
 
     async def frames(self, reader: Reader | None, modes: Collection[str] = ()) -> AsyncGenerator[bytes, None]:
-        """The events of a run as they go on the wire, all that are ready in one piece, until its end; of all modes or of `modes`."""
+        """The events of a run as they go on the wire, all that are ready in one piece; of all modes, or of `modes`."""
         if reader is None:
             return
         try:

@@ -47,7 +47,7 @@ def _task_shown(task: PregelTask) -> dict[str, Any]:
 
 def _child_checkpoint(config: RunnableConfig) -> dict[str, Any]:
     configurable = config["configurable"]
-    return {key: configurable[key] for key in ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map") if key in configurable}
+    return {key: configurable[key] for key in sorted(_CHECKPOINT_KEYS, reverse=True) if key in configurable}
 
 
 def state_shown(snapshot: StateSnapshot) -> dict[str, Any]:

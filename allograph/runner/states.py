@@ -34,7 +34,7 @@ def not_found(thread_id: UUID) -> NotFound:
 
 
 class States:
-    """Reads and updates. `checkpoint` arguments have the keys of the contract's CheckpointConfig; `thread_id` in them is not read."""
+    """Reads and updates. `checkpoint` arguments have the keys of the contract's CheckpointConfig; their `thread_id` is not read."""
 
     def __init__(self, threads: Threads, checkpoints: Checkpoints, graphs: Graphs, store: BaseStore, parallel_updates: int) -> None:
         self.threads = threads
@@ -64,7 +64,7 @@ class States:
         self, thread_id: UUID, *, limit: int, before: str | None = None, metadata: Mapping[str, Any] | None = None,
         checkpoint: Mapping[str, Any] | None = None,
     ) -> list[dict[str, Any]]:  # fmt: skip
-        """States, newest first: those before the checkpoint id `before`, of the namespace of `checkpoint`, with `metadata` in theirs."""
+        """States, newest first: before the checkpoint id `before`, of the namespace of `checkpoint`, with `metadata` in theirs."""
         thread = await self._thread(thread_id)
         async with self._graph(thread, required=False) as graph:
             if graph is None:
@@ -89,7 +89,7 @@ class States:
             return dict(config["configurable"])
 
     async def apply_supersteps(self, thread_id: UUID, supersteps: Sequence[Sequence[Mapping[str, Any]]]) -> None:
-        """Make a thread's state from updates, one checkpoint for each super-step; each update has `values`, `command`, `as_node`."""
+        """Make a thread's state from updates (`values` or `command`, and `as_node`), one checkpoint for each super-step."""
         thread = await self._thread(thread_id)
         steps = [
             [
@@ -100,7 +100,7 @@ class States:
         ]
         async with self._changing(thread) as graph:
             with _refused():
-                await graph.abulk_update_state(_config(thread_id, None), steps)
+                await graph.abulk_update_state(_config(thread_id, None, thread), steps)
 
     @contextlib.asynccontextmanager
     async def _changing(self, thread: Row) -> AsyncIterator[Graph]:
@@ -110,7 +110,7 @@ class States:
             if locked is None:
                 raise not_found(thread_id)
             if locked.active_runs:
-                raise Conflict(f"Thread {thread_id} has {locked.active_runs} pending or running runs; wait for them or cancel them first.")
+                raise Conflict(f"Thread {thread_id} has {locked.active_runs} active runs; wait for them or cancel them first.")
             assert graph is not None
             yield graph
             snapshot = await graph.aget_state(_config(thread_id, None))
@@ -129,12 +129,13 @@ class States:
         if graph_id is None:
             if required:
                 raise BadRequest(
-                    f"Thread {thread['thread_id']} has no graph yet: no run was made on it. Make one, or set graph_id in its metadata."
+                    f"Thread {thread['thread_id']} has no graph yet: make a run on it, or set graph_id in its metadata."
                 )
             yield None
             return
         if graph_id not in self.graphs:
-            raise NotFound(f"Graph '{graph_id}' of thread {thread['thread_id']} is not served here. Served are: {', '.join(self.graphs.ids)}")
+            served = ", ".join(self.graphs.ids)
+            raise NotFound(f"Graph '{graph_id}' of thread {thread['thread_id']} is not served here. Served are: {served}")
         opened = self.graphs.open(
             graph_id, access_context="threads.update" if required else "threads.read", store=self.store,
             checkpointer=self.checkpoints.saver(), config=_config(thread["thread_id"], None, thread),
@@ -178,4 +179,5 @@ def _refused() -> Any:
     except ApiError:
         raise
     except (InvalidUpdateError, EmptyInputError, ValueError, KeyError, TypeError) as error:
-        raise BadRequest(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'refused by the graph'}") from error
+        reason = str(error).partition("\n")[0] or "refused by the graph"
+        raise BadRequest(f"{type(error).__name__}: {reason}") from error

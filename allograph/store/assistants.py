@@ -99,7 +99,8 @@ WITH made AS (
     SET description = EXCLUDED.description, name = EXCLUDED.name, version = (
             SELECT max(version) + 1 FROM assistant_versions WHERE assistant_id = EXCLUDED.assistant_id
         ), updated_at = now()
-    WHERE (assistants.name, assistants.description) IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.description) AND assistants.metadata @> '{"created_by": "system"}'
+    WHERE (assistants.name, assistants.description) IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.description)
+        AND assistants.metadata @> '{"created_by": "system"}'
     RETURNING *
 )
 INSERT INTO assistant_versions (assistant_id, version, graph_id, config, context, metadata, name, description)

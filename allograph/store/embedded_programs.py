@@ -36,10 +36,8 @@ class Account:
     @classmethod
     def choose(cls, *folders: Path) -> Account:
         """Ourselves; or, as root, the owner of the first folder that is not root's; or `nobody`."""
-        if os.geteuid() != 0:
-            owners = [os.geteuid()]
-        else:
-            owners = [folder.stat().st_uid for folder in folders if os.path.exists(folder)]
+        root = os.geteuid() == 0
+        owners = [folder.stat().st_uid for folder in folders if os.path.exists(folder)] if root else [os.geteuid()]
         for owner in filter(None, owners):
             with suppress(KeyError):  # initdb wants an account with a name
                 return cls(owner, pwd.getpwuid(owner).pw_gid, pwd.getpwuid(owner).pw_name)

@@ -58,7 +58,9 @@ WITH thread AS (
 # without the detour through the queue. Other processes hear of a run that waits.
 _INSERT: LiteralString = f""",
 run AS (
-    INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, metadata, kwargs, multitask_strategy, run_after, status, worker_id, attempt)
+    INSERT INTO runs (
+        run_id, thread_id, assistant_id, graph_id, metadata, kwargs, multitask_strategy, run_after, status, worker_id, attempt
+    )
     SELECT %(run_id)s, thread_id, %(assistant_id)s, %(graph_id)s, %(metadata)s, %(kwargs)s, %(multitask_strategy)s,
         now() + make_interval(secs => %(after_seconds)s::float8),
         CASE WHEN at_once THEN 'running' ELSE 'pending' END, CASE WHEN at_once THEN %(worker_id)s::uuid END, at_once::integer
@@ -182,9 +184,10 @@ WHERE run_id = %(run_id)s AND worker_id = %(worker_id)s AND attempt = %(attempt)
 RETURNING pg_notify('allograph', 'queue:')::text
 """
 
-_CANCEL_IDS = _CANCEL.replace("{which}", "runs.thread_id = %(thread_id)s AND runs.run_id = ANY(%(run_ids)s)").replace("{shown}", _SHOWN)
-_CANCEL_OF_THREADS = _CANCEL.replace("{which}", "runs.thread_id = ANY(%(thread_ids)s)").replace("{shown}", _SHOWN)
-_CANCEL_BY_STATUS = _CANCEL.replace("{which}", "runs.status = ANY(%(statuses)s)").replace("{shown}", _SHOWN)
+_CANCEL_SHOWN = _CANCEL.replace("{shown}", _SHOWN)
+_CANCEL_IDS = _CANCEL_SHOWN.replace("{which}", "runs.thread_id = %(thread_id)s AND runs.run_id = ANY(%(run_ids)s)")
+_CANCEL_OF_THREADS = _CANCEL_SHOWN.replace("{which}", "runs.thread_id = ANY(%(thread_ids)s)")
+_CANCEL_BY_STATUS = _CANCEL_SHOWN.replace("{which}", "runs.status = ANY(%(statuses)s)")
 
 # A run that was rolled back leaves nothing behind: its row and its checkpoints go, its thread shows what was before it.
 _FINISH_ROLLED_BACK: LiteralString = f"""{_LOCK_THREAD}

@@ -32,7 +32,8 @@ _WITH_TTL: LiteralString = _SHOWN + ", ttl_strategy, ttl_minutes, expires_at"
 _CREATE: LiteralString = f"""
 INSERT INTO threads (thread_id, metadata, config, ttl_strategy, ttl_minutes, expires_at)
 VALUES (
-    %(thread_id)s, %(metadata)s, %(config)s, %(ttl_strategy)s, %(ttl_minutes)s::float8, now() + make_interval(secs => 60 * %(ttl_minutes)s::float8)
+    %(thread_id)s, %(metadata)s, %(config)s, %(ttl_strategy)s, %(ttl_minutes)s::float8,
+    now() + make_interval(secs => 60 * %(ttl_minutes)s::float8)
 )
 ON CONFLICT (thread_id) DO NOTHING RETURNING {_WITH_TTL}
 """

@@ -21,9 +21,7 @@ def capture(folder: Path) -> str:
     with oracle(GRAPH) as url, httpx.Client(base_url=url, timeout=30) as client:
         document = client.get("/openapi.json").raise_for_status().json()
         version: str = client.get("/info").raise_for_status().json()["version"]
-    (folder / "upstream.json").write_bytes(
-        encode(without_environment(document, list(json.loads(GRAPH.read_bytes())["graphs"])))
-    )
+    (folder / "upstream.json").write_bytes(encode(without_environment(document, list(json.loads(GRAPH.read_bytes())["graphs"]))))
     (folder / "upstream.version").write_text(f"langgraph-api {version}\n")
     return version
 
@@ -38,11 +36,7 @@ def _without_graphs(node: Any, graph_ids: list[str]) -> Any:
     if isinstance(node, list):
         return [_without_graphs(item, graph_ids) for item in node]
     if isinstance(node, dict):
-        return {
-            key: _without_graphs(value, graph_ids)
-            for key, value in node.items()
-            if not (key == "enum" and value == graph_ids)
-        }
+        return {key: _without_graphs(value, graph_ids) for key, value in node.items() if not (key == "enum" and value == graph_ids)}
     return node
 
 

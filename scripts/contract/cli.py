@@ -46,9 +46,7 @@ def _regen() -> None:
 
 def _checked_in() -> dict[str, Any] | None:
     """The contract of the last commit."""
-    shown = subprocess.run(
-        ["git", "show", f"HEAD:{(GENERATED / 'openapi.json').relative_to(ROOT)}"], cwd=ROOT, capture_output=True
-    )
+    shown = subprocess.run(["git", "show", f"HEAD:{(GENERATED / 'openapi.json').relative_to(ROOT)}"], cwd=ROOT, capture_output=True)
     return json.loads(shown.stdout) if shown.returncode == 0 else None
 
 
@@ -59,6 +57,4 @@ def _on_disk() -> dict[str, Any] | None:
 
 def _check() -> None:
     if names := stale(OPENAPI, GENERATED):
-        sys.exit(
-            f"error: allograph/generated is not what the contract gives: {', '.join(names)} differ; run `make regen`"
-        )
+        sys.exit(f"error: allograph/generated is not what the contract gives: {', '.join(names)} differ; run `make regen`")

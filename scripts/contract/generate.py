@@ -103,9 +103,7 @@ def hoisted(named_contract: dict[str, Any]) -> dict[str, Any]:
     for parent, key, schema in list(_schemas_named(document)):
         name = schema.pop("x-name")
         if name in schemas and _bare(schemas[name]) != _bare(schema):
-            raise ContractError(
-                f"naming.overlay.yaml calls two different schemas {name}: give one of them another name"
-            )
+            raise ContractError(f"naming.overlay.yaml calls two different schemas {name}: give one of them another name")
         schemas.setdefault(name, schema)
         parent[key] = {"$ref": f"#/components/schemas/{name}"}
     for node in _objects(document):
@@ -159,9 +157,7 @@ def _models(source: dict[str, Any], header: str) -> str:
 def _check_models(found: list[Operation], models: str) -> None:
     defined = {node.name for node in ast.parse(models).body if isinstance(node, ast.ClassDef)}
     for node in ast.parse(models).body:
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         defined |= {target.id for target in targets if isinstance(target, ast.Name)}
     for operation in found:
         for name in re.findall(r"models\.(\w+)", f"{operation.body} {operation.reply}"):

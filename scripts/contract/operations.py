@@ -87,16 +87,12 @@ def operations(contract: dict[str, Any], names: dict[str, str]) -> list[Operatio
             if method in item:
                 found.append(_operation(contract, path, method, item, names))
     _check_names(found)
-    return sorted(
-        found, key=lambda operation: (_literal_first(operation.path), METHODS.index(operation.method.lower()))
-    )
+    return sorted(found, key=lambda operation: (_literal_first(operation.path), METHODS.index(operation.method.lower())))
 
 
 def unused_names(contract: dict[str, Any], names: dict[str, str]) -> list[str]:
     """The operationIds in `names` that the contract does not have."""
-    present = {
-        item[method].get("operationId") for item in contract["paths"].values() for method in item.keys() & set(METHODS)
-    }
+    present = {item[method].get("operationId") for item in contract["paths"].values() for method in item.keys() & set(METHODS)}
     return sorted(names.keys() - present)
 
 
@@ -121,9 +117,7 @@ def derived_name(operation_id: str, path: str, method: str) -> str:
     return name.removesuffix(f"_{tail}").removesuffix(f"_{method}") or name
 
 
-def _operation(
-    contract: dict[str, Any], path: str, method: str, item: dict[str, Any], names: dict[str, str]
-) -> Operation:
+def _operation(contract: dict[str, Any], path: str, method: str, item: dict[str, Any], names: dict[str, str]) -> Operation:
     source = item[method]
     operation_id = source.get("operationId") or snake(f"{method} {path}")
     parameters = [resolve(contract, p) for p in (*item.get("parameters", ()), *source.get("parameters", ()))]

@@ -118,9 +118,7 @@ def _operations(contract: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any
     }
 
 
-def _changes(
-    old: dict[str, Any], before: dict[str, Any], new: dict[str, Any], after: dict[str, Any]
-) -> Iterator[Change]:
+def _changes(old: dict[str, Any], before: dict[str, Any], new: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
     yield from _values(_parameters(old, before), _parameters(new, after), sent_by_client=True)
     had, has = before.get("requestBody"), after.get("requestBody")
     body_before, body_after = _body(old, had), _body(new, has)
@@ -162,17 +160,13 @@ def _values(before: dict[str, Value], after: dict[str, Value], *, sent_by_client
             fits = _covers(now.types, was.types) if sent_by_client else _covers(was.types, now.types)
             yield Change(f"{name}: type {_join(was.types)} became {_join(now.types)}", breaking=not fits)
         if was.required != now.required:
-            yield Change(
-                f"{name}: became {'required' if now.required else 'optional'}", breaking=now.required == sent_by_client
-            )
+            yield Change(f"{name}: became {'required' if now.required else 'optional'}", breaking=now.required == sent_by_client)
         yield from _choices(name, was.choices, now.choices, sent_by_client=sent_by_client)
         if was.limits != now.limits:
             yield Change(f"{name}: limits {_limits(was)} became {_limits(now)}", breaking=True)
 
 
-def _choices(
-    name: str, was: frozenset[str] | None, now: frozenset[str] | None, *, sent_by_client: bool
-) -> Iterator[Change]:
+def _choices(name: str, was: frozenset[str] | None, now: frozenset[str] | None, *, sent_by_client: bool) -> Iterator[Change]:
     if was == now:
         return
     if now is None:
@@ -189,9 +183,7 @@ def _choices(
 
 def _covers(wide: frozenset[str], narrow: frozenset[str]) -> bool:
     """Whether every value of the types in `narrow` is one of those in `wide`: `string` covers `string (uuid)`."""
-    return all(
-        kind in wide or kind.partition(" (")[0] in wide or (kind == "integer" and "number" in wide) for kind in narrow
-    )
+    return all(kind in wide or kind.partition(" (")[0] in wide or (kind == "integer" and "number" in wide) for kind in narrow)
 
 
 def _join(values: frozenset[str]) -> str:
@@ -264,7 +256,5 @@ def _either(one: Value | None, other: Value) -> Value:
     """A value that is described twice: by two arms, or by a schema and its arm."""
     if one is None:
         return other
-    choices = (
-        other.choices if one.choices is None else one.choices if other.choices is None else one.choices | other.choices
-    )
+    choices = other.choices if one.choices is None else one.choices if other.choices is None else one.choices | other.choices
     return Value(one.types | other.types, one.required or other.required, choices, one.limits + other.limits)

@@ -75,9 +75,7 @@ def archive_thread(document: dict[str, Any]) -> None:
             "tags": ["Threads"],
             "operationId": "archive_thread_threads__thread_id__archive_post",
             "summary": "Archive Thread",
-            "parameters": [
-                {"name": "thread_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
-            ],
+            "parameters": [{"name": "thread_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}],
             "requestBody": {
                 "required": True,
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ThreadArchive"}}},

@@ -29,9 +29,7 @@ def test_the_address_and_the_served_graphs_are_taken_out() -> None:
     }
     assert without_environment(document, ["agent"]) == {
         "paths": {"/x": {"get": {"parameters": [{"schema": {"type": "string"}}]}}},
-        "components": {
-            "schemas": {"A": {"properties": {"graph_id": {"type": "string"}, "role": {"enum": ["user", "agent"]}}}}
-        },
+        "components": {"schemas": {"A": {"properties": {"graph_id": {"type": "string"}, "role": {"enum": ["user", "agent"]}}}}},
     }
 
 

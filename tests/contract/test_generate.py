@@ -46,9 +46,7 @@ uvicorn.run(app, port=int(sys.argv[1]), log_level="warning")
 def serving(workshop: Workshop) -> Iterator[httpx.Client]:
     """A real server on the generated code of the workshop."""
     port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(port)], cwd=workshop.root, env={"PYTHONPATH": str(workshop.root)}
-    )
+    process = subprocess.Popen([sys.executable, "-c", SERVER, str(port)], cwd=workshop.root, env={"PYTHONPATH": str(workshop.root)})
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
             deadline = time.monotonic() + 20

@@ -37,9 +37,7 @@ def test_naming_changes_nothing_but_names() -> None:
 def test_every_reality_action_says_what_it_saw() -> None:
     for action in overlay.load(OPENAPI / "reality.overlay.yaml"):
         said = action.get("description", "")
-        assert "x-recording" in action or "->" in said or said.startswith(("As above", "Ours")) or "event" in said, (
-            action
-        )
+        assert "x-recording" in action or "->" in said or said.startswith(("As above", "Ours")) or "event" in said, action
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,7 @@ def test_a_removed_operation_is_breaking_and_a_handler_to_remove() -> None:
 
 
 def test_every_operation_that_takes_a_changed_schema_is_named() -> None:
-    report = after(
-        lambda document: schema(document, "CheckpointConfig")["properties"].update(depth={"type": "integer"})
-    )
+    report = after(lambda document: schema(document, "CheckpointConfig")["properties"].update(depth={"type": "integer"}))
     handlers = {handler for _, handler in report.handlers()}
     assert {"ThreadRuns.create_run", "Threads.update_thread_state", "Threads.get_thread_state"} <= handlers
     assert "Assistants.create_assistant" not in handlers
