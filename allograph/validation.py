@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 import orjson
-from pydantic import BeforeValidator, StrictInt, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, StrictFloat, StrictInt, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
@@ -58,6 +58,9 @@ def _uuid(text: Any) -> Any:
 
 Integer = Annotated[StrictInt, BeforeValidator(_integral)]
 """An integer in a JSON body."""
+
+Number = StrictInt | StrictFloat
+"""A number in a JSON body, as it was given."""
 Whole = Annotated[int, BeforeValidator(whole)]
 """An integer in a path, query or header; 64 bits, the most that Postgres takes."""
 Flag = Annotated[bool, BeforeValidator(_flag)]

@@ -9,6 +9,8 @@ line. No server can be faster than this without being faster than LangGraph.
 from __future__ import annotations
 
 import argparse
+import asyncio
+import copy
 import importlib.util
 import json
 import sys
@@ -43,22 +45,22 @@ async def serve(uri: str) -> None:
     async with AsyncConnectionPool(
         uri, min_size=4, max_size=POOL_SIZE, kwargs={"autocommit": True, "row_factory": dict_row}, open=False
     ) as pool:
-        # A connection keeps its prepared statements: all of them open and warm, as a server's are after a second.
         print("ready", flush=True)
-        for line in sys.stdin:
+        while line := await asyncio.to_thread(sys.stdin.readline):
             asked = json.loads(line)
             name, operation, clients = asked["graph"], asked["operation"], asked["clients"]
 
             async def one(_: int, name: str = name, operation: str = operation) -> tuple[float, float | None, float | None]:
-                copy = graphs[name].copy({"checkpointer": AsyncPostgresSaver(pool)})  # type: ignore[arg-type]
+                served = copy.copy(graphs[name])
+                served.checkpointer = AsyncPostgresSaver(pool)  # type: ignore[arg-type]
                 config = {"configurable": {"thread_id": str(uuid.uuid4())}}
                 began = time.perf_counter()
                 if operation != "stream":
-                    await copy.ainvoke(INPUTS[name], config)
+                    await served.ainvoke(INPUTS[name], config)
                     return time.perf_counter() - began, None, None
                 first_event = first_token = None
                 modes = [mode.removesuffix("-tuple") for mode in STREAM_MODES]
-                async for mode, _chunk in copy.astream(INPUTS[name], config, stream_mode=modes):
+                async for mode, _chunk in served.astream(INPUTS[name], config, stream_mode=modes):
                     if first_event is None:
                         first_event = time.perf_counter() - began
                     if first_token is None and mode == "messages":

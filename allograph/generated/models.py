@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from allograph.validation import Integer
+from allograph.validation import Integer, Number
 from pydantic import (
     MISSING,
     AwareDatetime,
@@ -15,7 +15,6 @@ from pydantic import (
     Field,
     RootModel,
     StrictBool,
-    StrictFloat,
 )
 
 
@@ -716,12 +715,13 @@ class Send(BaseModel):
     model_config = ConfigDict(
         extra="allow",
         validate_by_name=True,
+        arbitrary_types_allowed=True,
     )
     node: Annotated[
         str, Field(description="The node to send the message to.", title="Node")
     ]
     input: Annotated[
-        dict[str, Any] | list[Any] | StrictFloat | str | StrictBool | None,
+        dict[str, Any] | list[Any] | Number | str | StrictBool | None,
         Field(description="The message to send.", title="Message"),
     ]
 
@@ -730,13 +730,14 @@ class Command(BaseModel):
     model_config = ConfigDict(
         extra="allow",
         validate_by_name=True,
+        arbitrary_types_allowed=True,
     )
     update: Annotated[
         dict[str, Any] | list[Any] | None | MISSING,
         Field(description="An update to the state.", title="Update"),
     ] = MISSING
     resume: Annotated[
-        dict[str, Any] | list[Any] | StrictFloat | str | StrictBool | None | MISSING,
+        dict[str, Any] | list[Any] | Number | str | StrictBool | None | MISSING,
         Field(description="A value to pass to an interrupted node.", title="Resume"),
     ] = MISSING
     goto: Annotated[
@@ -1117,6 +1118,7 @@ class StorePutRequest(BaseModel):
     model_config = ConfigDict(
         extra="allow",
         validate_by_name=True,
+        arbitrary_types_allowed=True,
     )
     namespace: Annotated[
         list[str],
@@ -1144,7 +1146,7 @@ class StorePutRequest(BaseModel):
         ),
     ] = None
     ttl: Annotated[
-        StrictFloat | None,
+        Number | None,
         Field(
             description="Optional time-to-live in minutes for the item, or null for no expiration.",
             title="TTL",
@@ -1945,13 +1947,14 @@ class ThreadExpiry(BaseModel):
     model_config = ConfigDict(
         extra="allow",
         validate_by_name=True,
+        arbitrary_types_allowed=True,
     )
     strategy: Annotated[
         Literal["delete", "keep_latest"] | MISSING,
         Field(description="The TTL strategy."),
     ] = MISSING
     ttl_minutes: Annotated[
-        StrictFloat | MISSING, Field(description="The TTL in minutes.")
+        Number | MISSING, Field(description="The TTL in minutes.")
     ] = MISSING
     expires_at: Annotated[
         AwareDatetime | MISSING, Field(description="When the thread will expire.")
@@ -1962,6 +1965,7 @@ class ThreadTtl(BaseModel):
     model_config = ConfigDict(
         extra="allow",
         validate_by_name=True,
+        arbitrary_types_allowed=True,
     )
     strategy: Annotated[
         Literal["delete", "keep_latest"],
@@ -1970,7 +1974,7 @@ class ThreadTtl(BaseModel):
         ),
     ] = "delete"
     ttl: Annotated[
-        StrictFloat | MISSING,
+        Number | MISSING,
         Field(
             description="The time-to-live in minutes from now until thread should be swept."
         ),
@@ -2036,6 +2040,7 @@ class RunCreateStateful(BaseModel):
     model_config = ConfigDict(
         extra="allow",
         validate_by_name=True,
+        arbitrary_types_allowed=True,
     )
     assistant_id: Annotated[
         UUID | str,
@@ -2045,7 +2050,7 @@ class RunCreateStateful(BaseModel):
     ]
     checkpoint: CheckpointConfig | MISSING = MISSING
     input: Annotated[
-        dict[str, Any] | list[Any] | str | StrictFloat | StrictBool | None | MISSING,
+        dict[str, Any] | list[Any] | str | Number | StrictBool | None | MISSING,
         Field(description="The input to the graph.", title="Input"),
     ] = MISSING
     command: Annotated[
@@ -2147,7 +2152,7 @@ class RunCreateStateful(BaseModel):
         ),
     ] = "reject"
     after_seconds: Annotated[
-        StrictFloat | MISSING,
+        Number | MISSING,
         Field(
             description="The number of seconds to wait before starting the run. Use to schedule future runs.",
             title="After Seconds",
@@ -2174,6 +2179,7 @@ class RunCreateStateless(BaseModel):
     model_config = ConfigDict(
         extra="allow",
         validate_by_name=True,
+        arbitrary_types_allowed=True,
     )
     assistant_id: Annotated[
         UUID | str,
@@ -2182,7 +2188,7 @@ class RunCreateStateless(BaseModel):
         ),
     ]
     input: Annotated[
-        dict[str, Any] | list[Any] | str | StrictFloat | StrictBool | None | MISSING,
+        dict[str, Any] | list[Any] | str | Number | StrictBool | None | MISSING,
         Field(description="The input to the graph.", title="Input"),
     ] = MISSING
     command: Annotated[
@@ -2263,7 +2269,7 @@ class RunCreateStateless(BaseModel):
         ),
     ] = "delete"
     after_seconds: Annotated[
-        StrictFloat | MISSING,
+        Number | MISSING,
         Field(
             description="The number of seconds to wait before starting the run. Use to schedule future runs.",
             title="After Seconds",

@@ -27,6 +27,9 @@ MODEL_OPTIONS = (
     "--formatters", "ruff-check", "ruff-format", "--disable-timestamp",
 )  # fmt: skip
 TEMPLATES = Path(__file__).parent / "templates"
+OUR_TYPES = {"integer": "allograph.validation.Integer", "number": "allograph.validation.Number"}
+"""JSON knows one kind of number: `303.0` is an integer, and `5` given for a number stays `5`."""
+
 ANNOTATIONS = {"title", "description", "deprecated", "examples", "example"}
 
 
@@ -111,8 +114,11 @@ def hoisted(named_contract: dict[str, Any]) -> dict[str, Any]:
             node.pop("type", None)
             for annotation in ANNOTATIONS & set(node):
                 del node[annotation]
-        if node.get("type") == "integer" and "enum" not in node:
-            node["customTypePath"] = "allograph.validation.Integer"
+        if isinstance(node.get("type"), list) and "number" in node["type"]:
+            # A type of its own can be given to one type only.
+            node["anyOf"] = [{"type": one} for one in node.pop("type")]
+        if "enum" not in node and (ours := OUR_TYPES.get(str(node.get("type")))):
+            node["customTypePath"] = ours
         if node.pop("nullable", False) and isinstance(node.get("type"), str):
             node["type"] = [node["type"], "null"]
     return document

@@ -51,6 +51,7 @@ DEVIATIONS = {
 REFUSED = {
     "invalid.nul": "NUL characters cannot be stored",
     "runs.list_wrong": "an unknown status is no filter",
+    "state.at_unknown_checkpoint": "the contract has checkpoints named by UUIDs",
 }
 """Recordings of what the reference accepts and we refuse."""
 
