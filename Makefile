@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 SHELL   = /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types regen regen-check capture oracle oracle-setup oracle-lock lock clean parity parity-record
+.PHONY: help setup run test check format regen regen-check capture oracle oracle-setup oracle-lock lock clean parity parity-record
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,15 @@ $(STAMP):
 run: setup ## start the server with the bundled agent and an embedded Postgres
 	@$(BIN)/allograph serve
 
+test: setup ## run the tests, against a real server and a real embedded Postgres
+	@$(BIN)/python -m pytest
+
+check: setup regen-check capabilities-check ## lint, types, and what is generated
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: setup ## put the sources into the project's form
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
 lock: setup ## pin the newest versions that pyproject.toml allows, with hashes
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' pyproject.toml --all-extras --group dev -o requirements.txt
@@ -40,7 +49,16 @@ $(ORACLE_STAMP):
 oracle: setup oracle-setup ## run the reference server on the test graphs, for looking at and for recording
 	@$(BIN)/python -m scripts.oracle
 
-oracle-lock: setup ## pin the reference named in scripts/oracle.in
+oracle-test: setup ## run the tests, against a real server and a real embedded Postgres
+	@$(BIN)/python -m pytest
+
+check: setup regen-check capabilities-check ## lint, types, and what is generated
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: setup ## put the sources into the project's form
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+lock: setup ## pin the reference named in scripts/oracle.in
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make oracle-lock' scripts/oracle.in -o scripts/oracle.txt
 

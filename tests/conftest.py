@@ -9,13 +9,24 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from tests.server_process import ServerProcess, serving
+from tests.server_process import SERVED, ServerProcess, data_folder, serving
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def server() -> Iterator[ServerProcess]:
     """`allograph serve` on the test graphs, with every reply checked against the contract."""
-    with serving(tmp_path_factory.mktemp("server") / "data") as running:
+    with data_folder() as folder, serving(folder / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[ServerProcess]:
+    """`allograph serve` on the graphs of tests/served, with limits that tests can reach."""
+    environment = {
+        "ALLOGRAPH_MAX_BODY_BYTES": "1000000", "ALLOGRAPH_STREAM_HEARTBEAT_SECONDS": "0.5",
+        "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "0",
+    }  # fmt: skip
+    with data_folder() as folder, serving(folder / "data", config=SERVED, environment=environment) as running:
         yield running
 
 

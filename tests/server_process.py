@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, LiteralString
 
 import httpx
+import psycopg
+from psycopg.rows import dict_row
+
+from allograph.store.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).resolve().parent.parent
 GRAPHS = ROOT / "tests" / "graphs" / "langgraph.json"
+SERVED = ROOT / "tests" / "served" / "langgraph.json"
+"""Graphs that count what is executed, block, flood, kill: for tests of the server, not of its likeness to the reference."""
 START_SECONDS = 60.0
 
 
@@ -82,6 +91,30 @@ class ServerProcess:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+
+
+@contextlib.contextmanager
+def data_folder() -> Iterator[Path]:
+    """A folder for the data of servers, gone afterwards.
+
+    pytest's own are closed to all but their owner: root's Postgres, which runs as `nobody`, would live elsewhere and stay.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="allograph-test-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def query(data_dir: Path, statement: LiteralString, parameters: Any = None) -> list[dict[str, Any]]:
+    """The rows that a server's own database answers."""
+    with (
+        EmbeddedPostgres(data_dir) as conninfo,
+        psycopg.connect(conninfo, autocommit=True, row_factory=dict_row) as connection,
+    ):
+        cursor = connection.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []
 
 
 @contextlib.contextmanager
