@@ -3,64 +3,46 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 SHELL   = /bin/bash
+UV_PIP  = uv pip install --quiet --python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format regen regen-check capture oracle oracle-setup oracle-lock lock clean parity parity-record
+.PHONY: help setup run test check format lock regen regen-check capabilities capabilities-check capture parity parity-record \
+  bench oracle oracle-setup oracle-lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
-# The stamp names the interpreter and the lock file that the environment was made from; another interpreter or lock makes it anew.
-STAMP := $(VENV)/.made-for-$(shell $(PYTHON) -c 'import hashlib, sys; print("%d.%d-" % sys.version_info[:2] + hashlib.sha256(open("requirements.txt", "rb").read() + open("pyproject.toml", "rb").read()).hexdigest()[:12])')
+# ---- use
+
+# The stamp names the interpreter and the files that the environment was made from; another interpreter or lock makes it anew.
+STAMP := $(VENV)/.made-for-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')-$(shell cat requirements.txt pyproject.toml | cksum | cut -d ' ' -f 1)
 
 setup: $(STAMP) ## make the virtual environment and install the pinned dependencies
 
 $(STAMP):
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/$(UV_PIP) $(BIN)/python --require-hashes -r requirements.txt
+	@$(BIN)/$(UV_PIP) $(BIN)/python --no-deps --editable .
 	@touch $@
 
 run: setup ## start the server with the bundled agent and an embedded Postgres
 	@$(BIN)/allograph serve
 
+# ---- check
+
 test: setup ## run the tests, against a real server and a real embedded Postgres
 	@$(BIN)/python -m pytest
 
-check: setup regen-check capabilities-check ## lint, types, and what is generated
+check: setup regen-check capabilities-check ## lint, types, and whether what is generated is fresh
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 format: setup ## put the sources into the project's form
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-lock: setup ## pin the newest versions that pyproject.toml allows, with hashes
-	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
-	  --custom-compile-command 'make lock' pyproject.toml --all-extras --group dev -o requirements.txt
+bench: setup oracle-setup ## measure us, the reference and the floor side by side
+	@$(BIN)/python -m benchmarks.compare
 
-ORACLE_STAMP := .oracle/.made-for-$(shell sha256sum scripts/oracle.txt | cut -c1-12)
-
-oracle-setup: $(ORACLE_STAMP) ## install the pinned reference server into .oracle/
-
-$(ORACLE_STAMP):
-	@rm -rf .oracle && $(PYTHON) -m venv .oracle && .oracle/bin/pip install --quiet --disable-pip-version-check uv
-	@.oracle/bin/uv pip install --quiet --python .oracle/bin/python --require-hashes -r scripts/oracle.txt
-	@touch $@
-
-oracle: setup oracle-setup ## run the reference server on the test graphs, for looking at and for recording
-	@$(BIN)/python -m scripts.oracle
-
-oracle-test: setup ## run the tests, against a real server and a real embedded Postgres
-	@$(BIN)/python -m pytest
-
-check: setup regen-check capabilities-check ## lint, types, and what is generated
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-
-format: setup ## put the sources into the project's form
-	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
-
-lock: setup ## pin the reference named in scripts/oracle.in
-	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
-	  --custom-compile-command 'make oracle-lock' scripts/oracle.in -o scripts/oracle.txt
+# ---- the contract
 
 capture: setup oracle-setup ## ask the reference for its contract, write openapi/upstream.json
 	@$(BIN)/python -m scripts.contract capture
@@ -71,18 +53,41 @@ regen: setup ## write allograph/generated from the contract and report what chan
 regen-check: setup ## fail when allograph/generated is not what `make regen` writes
 	@$(BIN)/python -m scripts.contract check
 
-.PHONY: capabilities capabilities-check
 capabilities: setup ## write the table of what is implemented
 	@$(BIN)/python -m scripts.capabilities
 
 capabilities-check: setup ## fail when the table of what is implemented is stale
 	@$(BIN)/python -m scripts.capabilities --check
 
-clean: ## remove what was installed and stored; the sources stay
-	rm -rf $(VENV) .allograph .pytest_cache .mypy_cache .ruff_cache
+# ---- the reference
+
+ORACLE_STAMP := .oracle/.made-for-$(shell cksum < scripts/oracle.txt | cut -d ' ' -f 1)
+
+oracle-setup: $(ORACLE_STAMP) ## install the pinned reference server into .oracle/
+
+$(ORACLE_STAMP):
+	@rm -rf .oracle && $(PYTHON) -m venv .oracle && .oracle/bin/pip install --quiet --disable-pip-version-check uv
+	@.oracle/bin/$(UV_PIP) .oracle/bin/python --require-hashes -r scripts/oracle.txt
+	@touch $@
+
+oracle: setup oracle-setup ## run the reference server on the test graphs, for looking at and for recording
+	@$(BIN)/python -m scripts.oracle
 
 parity: setup oracle-setup ## play the scenarios against the reference and against us, and compare
 	@$(BIN)/python -m scripts.parity compare
 
 parity-record: setup oracle-setup ## renew the recordings of the reference's answers, and docs/PARITY.md
 	@$(BIN)/python -m scripts.parity record && $(BIN)/python -m scripts.parity docs
+
+# ---- pinned versions
+
+LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11
+
+lock: setup ## pin the newest versions that pyproject.toml allows, with hashes
+	@$(LOCK) --custom-compile-command 'make lock' pyproject.toml --all-extras --group dev -o requirements.txt
+
+oracle-lock: setup ## pin the reference named in scripts/oracle.in
+	@$(LOCK) --custom-compile-command 'make oracle-lock' scripts/oracle.in -o scripts/oracle.txt
+
+clean: ## remove what was installed and stored; the sources stay
+	rm -rf $(VENV) .oracle .allograph .pytest_cache .mypy_cache .ruff_cache
