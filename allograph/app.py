@@ -104,15 +104,14 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
         heartbeat_seconds=settings.heartbeat_seconds, poll_seconds=settings.poll_seconds,
     )  # fmt: skip
     states = States(threads, checkpoints, graphs, store, parallel_updates=settings.pool_size // 2)
-    classes = handlers.HANDLER_CLASSES
     return Parts(
         database, graphs, store, runner,
         interface.Handlers(
-            assistants=classes["assistants"](assistants, threads, graphs, Introspection(graphs, store)),
-            threads=classes["threads"](threads, checkpoints, states, runner),
-            thread_runs=classes["thread_runs"](runs, threads, runner),
-            stateless_runs=classes["stateless_runs"](runs, runner),
-            system=classes["system"](database, info()),
+            assistants=handlers.Assistants(assistants, threads, graphs, Introspection(graphs, store)),
+            threads=handlers.Threads(threads, checkpoints, states, runner),
+            thread_runs=handlers.ThreadRuns(runs, threads, runner),
+            stateless_runs=handlers.StatelessRuns(runs, runner),
+            system=handlers.System(database, info()),
         ),
     )  # fmt: skip
 

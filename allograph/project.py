@@ -37,7 +37,7 @@ def _set_environment(config: Config) -> None:
         if not file.is_file():
             # Projects keep their .env out of version control, so a fresh clone has none; the reference starts
             # as well.
-            log.warning("%s: `env` names %s, which does not exist: no variables are set from it", config.path, file)
+            log.info("%s names %s, which does not exist: no variables are set from it", config.path.name, file)
             return
         values = dotenv.dotenv_values(file)
     else:

@@ -57,6 +57,8 @@ def sentence(errors: Sequence[Any], value: Any, subject: str) -> str:
         missing = [at for at, _ in here if len(at) == len(place)] if of_union else [place]
         return f"{' or '.join(dict.fromkeys(_named(at, subject) for at in missing))} is required"
     expected = dict.fromkeys(map(_expected, wrong))
+    if "a number" in expected:
+        expected.pop("an integer", None)
     given = value
     for step in place:
         given = given[step]

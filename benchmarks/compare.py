@@ -23,6 +23,7 @@ from pathlib import Path
 import httpx
 import uvloop
 
+from benchmarks.floor import WARM_UP as FLOOR_WARM_UP
 from benchmarks.load import INPUTS, OPERATIONS, Sample, measure
 from scripts.oracle import EXECUTABLE, free_port, oracle
 
@@ -112,6 +113,34 @@ def memory(pid: int) -> dict[str, float]:
     return found
 
 
+def cpu_seconds(pid: int) -> float:
+    """What a process and those of its children that have ended have used so far."""
+    return sum(map(int, _stat(pid)[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int | str) -> list[str]:
+    """The fields of /proc/<pid>/stat from the third on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def database_cpu_seconds(postmaster: int | None) -> float:
+    """The same of Postgres: the postmaster and its children."""
+    if postmaster is None:
+        return 0.0
+    used = cpu_seconds(postmaster)
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if _stat(folder.name)[1] == str(postmaster):
+                used += cpu_seconds(int(folder.name))
+    return used
+
+
+def postmaster_of(folder: Path) -> int | None:
+    for found in folder.rglob("postmaster.pid"):
+        return int(found.read_text().split()[0])
+    return None
+
+
 def listener(url: str) -> int | None:
     """The process that listens at a loopback URL."""
     port = int(url.rpartition(":")[2])
@@ -148,13 +177,24 @@ def compare(options: argparse.Namespace) -> tuple[dict[Key, list[Sample]], dict[
         processes = {OURS: pid, REFERENCE: listener(urls[REFERENCE]) if REFERENCE in urls else None}
         sizes = {f"{name}, idle": memory(process) for name, process in processes.items() if process}
 
+        postmaster = postmaster_of(folder)
+
         def sample(contestant: str, operation: str, clients: int) -> None:
+            process = processes.get(contestant)
+
+            def cpu() -> tuple[float, ...]:
+                return (cpu_seconds(process), database_cpu_seconds(postmaster)) if process else ()
+
             if contestant == FLOOR:
+                before = database_cpu_seconds(postmaster)
                 one = bare.measure(operation, clients, options.seconds, options.graph)
+                # The warm-up of the floor is a part of this, and so is its share of what was done.
+                used = (database_cpu_seconds(postmaster) - before) * options.seconds / (options.seconds + FLOOR_WARM_UP)
+                one.cpu_database = round(used * 1000 / max(1, one.done), 2)
             else:
-                one = uvloop.run(measure(urls[contestant], operation, clients, options.seconds, options.graph))
+                one = uvloop.run(measure(urls[contestant], operation, clients, options.seconds, options.graph, cpu=cpu))
             results.setdefault((operation, clients, contestant), []).append(one)
-            print(f"  {contestant:16} {operation:10} @{clients:<4} {one.per_second:9.1f}/s  p50 {one.p50:8.1f} ms", file=sys.stderr, flush=True)
+            print(f"  {contestant:16} {operation:10} @{clients:<4} {one.per_second:9.1f}/s  p50 {one.p50:8.1f} ms  CPU {one.cpu_server} + {one.cpu_database} ms", file=sys.stderr, flush=True)
 
         cases = [(operation, clients) for operation in options.operations for clients in options.clients]
         for number in range(options.rounds):
@@ -180,8 +220,8 @@ def median(samples: list[Sample], field: str) -> float | None:
 def table(results: dict[Key, list[Sample]], sizes: dict[str, dict[str, float]]) -> str:
     """Markdown. Each ratio is the median of the ratios of the rounds: its two windows were minutes apart at most."""
     lines = [
-        "| operation | clients | contestant | per second | p50 ms | p95 ms | first event ms | first token ms | × floor | × reference | p50 × floor |",
-        "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| operation | clients | contestant | per second | p50 ms | p95 ms | first event ms | first token ms | CPU ms | CPU ms of Postgres | × floor | × reference | p50 × floor |",
+        "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
 
     def shown(value: float | None, digits: int = 1) -> str:
@@ -201,7 +241,7 @@ def table(results: dict[Key, list[Sample]], sizes: dict[str, dict[str, float]]) 
         to_floor = ratio(samples, (operation, clients, FLOOR), "per_second") if measured else None
         to_reference = ratio(samples, (operation, clients, REFERENCE), "per_second") if contestant == OURS else None
         p50_to_floor = ratio(samples, (operation, clients, FLOOR), "p50") if measured else None
-        numbers = [median(samples, field) for field in ("per_second", "p50", "p95", "first_event_p50", "first_token_p50")]
+        numbers = [median(samples, field) for field in ("per_second", "p50", "p95", "first_event_p50", "first_token_p50", "cpu_server", "cpu_database")]
         failed = sum(one.failed for one in samples)
         lines.append(
             f"| {operation} | {clients} | {contestant}{f' ({failed} failed)' if failed else ''} | "

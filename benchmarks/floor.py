@@ -25,9 +25,10 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from benchmarks.load import INPUTS, STREAM_MODES, Window
+from benchmarks.load import INPUTS, STREAM_MODES, Window, with_cpu
 
 POOL_SIZE = 20
+WARM_UP = 0.5
 GRAPHS = Path(__file__).parent / "graphs"
 
 
@@ -67,10 +68,12 @@ async def serve(uri: str) -> None:
                         first_token = time.perf_counter() - began
                 return time.perf_counter() - began, first_event, first_token
 
-            await Window().run(one, clients, 0.5)
+            await Window().run(one, clients, WARM_UP)
             window = Window()
+            before = time.process_time()
             took = await window.run(one, clients, asked["seconds"])
-            print(json.dumps(asdict(window.sample(operation, clients, took))), flush=True)
+            sample = with_cpu(window.sample(operation, clients, took), (before, 0), (time.process_time(), 0))
+            print(json.dumps(asdict(sample)), flush=True)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import json
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,6 +47,10 @@ class Sample:
     first_token_p50: float | None = None
     thread_p50: float | None = None
     """Making a thread, with as many clients."""
+    cpu_server: float | None = None
+    """CPU milliseconds per operation of the process that was measured."""
+    cpu_database: float | None = None
+    """The same of all processes of Postgres."""
 
 
 def quantile(values: Sequence[float], q: float) -> float:
@@ -168,13 +172,24 @@ class Load:
         return time.perf_counter() - began, None, None
 
 
+def with_cpu(sample: Sample, before: Sequence[float], after: Sequence[float]) -> Sample:
+    used = [_ms((b - a) / max(1, sample.done)) for a, b in zip(before, after, strict=True)]
+    return replace(sample, cpu_server=used[0], cpu_database=used[1]) if used else sample
+
+
 def _ok(reply: Reply) -> Reply:
     assert reply.status == 200, f"{reply.status}: {bytes(reply.body[:300])!r}"
     return reply
 
 
-async def measure(url: str, operation: str, clients: int, seconds: float, graph: str = "chat", warm_up: float = 0.5) -> Sample:
-    """One window of one operation, after a short one that is thrown away and tells how many threads to make ahead."""
+async def measure(
+    url: str, operation: str, clients: int, seconds: float, graph: str = "chat", *, warm_up: float = 0.5,
+    cpu: Callable[[], Sequence[float]] = tuple,
+) -> Sample:  # fmt: skip
+    """One window of one operation, after a short one that is thrown away and tells how many threads to make ahead.
+
+    `cpu` tells the CPU seconds that server and database have used so far.
+    """
     parts = urlsplit(url)
     connections = [await Connection.open(parts.hostname or "127.0.0.1", parts.port or 80) for _ in range(clients)]
     load = Load(url, graph, connections)
@@ -187,7 +202,9 @@ async def measure(url: str, operation: str, clients: int, seconds: float, graph:
             await load.make_threads(math.ceil(len(warm.took) / took * seconds * 1.2) + clients)
         thread_p50 = _ms(quantile(load.thread_times, 0.5)) if load.thread_times else None
         window = Window()
-        return window.sample(operation, clients, await window.run(one, clients, seconds), thread_p50)
+        before = cpu()
+        sample = window.sample(operation, clients, await window.run(one, clients, seconds), thread_p50)
+        return with_cpu(sample, before, cpu())
     finally:
         for connection in connections:
             connection.close()

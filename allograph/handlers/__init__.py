@@ -11,6 +11,8 @@ from allograph.handlers.system import System
 from allograph.handlers.thread_runs import ThreadRuns
 from allograph.handlers.threads import Threads
 
+__all__ = ["HANDLER_CLASSES", "Assistants", "StatelessRuns", "System", "ThreadRuns", "Threads"]
+
 HANDLER_CLASSES: dict[str, type] = {
     "assistants": Assistants,
     "threads": Threads,

@@ -1,0 +1,248 @@
+"""Processes that are killed while runs execute: each acknowledged run ends, its input applied once, its thread free."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.server_process import SERVED, ServerProcess, data_folder, query
+from tests.watching import ended, eventually, new_run, new_thread, run_status
+
+ENVIRONMENT = {
+    "ALLOGRAPH_LEASE_SECONDS": "1.5", "ALLOGRAPH_POLL_SECONDS": "0.5", "BG_JOB_MAX_RETRIES": "1",
+    "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "0",
+}  # fmt: skip
+
+Start = Callable[[], ServerProcess]
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    with data_folder() as folder:
+        yield folder / "data"
+
+
+@pytest.fixture
+def start(data_dir: Path) -> Iterator[Start]:
+    """Start one more server over the same database."""
+    servers: list[ServerProcess] = []
+
+    def start() -> ServerProcess:
+        servers.append(ServerProcess(data_dir, config=SERVED, environment=ENVIRONMENT))
+        return servers[-1].wait_until_ready()
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "gate"
+    (tmp_path / "gate").touch()
+
+
+def written(journal: Path) -> list[str]:
+    return journal.read_text().split() if journal.exists() else []
+
+
+def client(server: ServerProcess) -> httpx.Client:
+    return httpx.Client(base_url=server.url, timeout=30)
+
+
+def attempts(data_dir: Path, run_id: str) -> int:
+    return int(query(data_dir, "SELECT attempt FROM runs WHERE run_id = %s", [run_id])[0]["attempt"])
+
+
+def test_runs_of_a_killed_server_are_finished_by_another(start: Start, data_dir: Path, journal: Path, gate: Path) -> None:
+    first, second = start(), start()
+    with client(first) as http, client(second) as other:
+        thread = new_thread(http)
+        run = new_run(http, thread, "count", {"tag": "a", "steps": 4, "gate": str(gate), "gate_at": 3, "journal": str(journal)})
+        waiting = new_run(http, thread, "count", {"tag": "b", "steps": 2, "journal": str(journal)})
+        stateless = http.post("/runs", json={"assistant_id": "count", "input": {"gate": str(gate)}}).json()
+        eventually(lambda: "a3" in written(journal))
+        cancelled = new_run(http, new_thread(http), "count", {"gate": str(gate)})
+        assert run_status(other, thread, run) == "running"
+        first.kill()
+        gate.touch()
+        assert ended(other, thread, run) == "success"
+        assert ended(other, thread, waiting) == "success"
+        state = other.get(f"/threads/{thread}/state").json()["values"]
+        assert state["entries"] == ["a1", "a2", "a3", "a4", "b1", "b2"]
+        # The step that was executing is executed again; nothing before it is.
+        assert written(journal) == ["a1", "a2", "a3", "a3", "a4", "b1", "b2"]
+        assert attempts(data_dir, run) == 2
+        assert attempts(data_dir, waiting) == 1
+        assert other.get(f"/threads/{thread}").json()["status"] == "idle"
+        # The thread of a stateless run goes with it, whoever executed it.
+        eventually(lambda: other.get(f"/threads/{stateless['thread_id']}").status_code == 404)
+        eventually(lambda: query(data_dir, "SELECT count(*) FROM runs WHERE status IN ('pending', 'running')") == [{"count": 0}])
+        assert query(data_dir, "SELECT status FROM runs WHERE run_id = %s", [cancelled]) == [{"status": "success"}]
+
+
+def test_a_cancel_reaches_a_run_whose_server_is_dead(start: Start, journal: Path, gate: Path) -> None:
+    first, second = start(), start()
+    with client(first) as http, client(second) as other:
+        thread = new_thread(http)
+        run = new_run(http, thread, "count", {"gate": str(gate), "journal": str(journal)})
+        eventually(lambda: "x2" in written(journal))
+        first.kill()
+        began = time.monotonic()
+        assert other.post(f"/threads/{thread}/runs/{run}/cancel", params={"wait": "true"}).status_code == 200
+        assert time.monotonic() - began < 10
+        assert run_status(other, thread, run) == "interrupted"
+        gate.touch()
+        again = other.post(f"/threads/{thread}/runs/wait", json={"assistant_id": "count", "input": {"tag": "y", "steps": 1}})
+        assert again.json()["entries"] == ["x1", "y1"]
+        assert written(journal) == ["x1", "x2"]
+
+
+def test_a_client_of_another_process_learns_the_end(start: Start, journal: Path, gate: Path) -> None:
+    first, second = start(), start()
+    with client(first) as http, client(second) as other:
+        thread = new_thread(http)
+        run = new_run(http, thread, "count", {"gate": str(gate), "journal": str(journal)})
+        eventually(lambda: "x2" in written(journal))
+        with other.stream("GET", f"/threads/{thread}/runs/{run}/join") as response:
+            first.kill()
+            gate.touch()
+            response.read()
+            assert response.json()["entries"] == ["x1", "x2", "x3"]
+
+
+def test_a_run_that_kills_its_servers_ends_with_an_error(start: Start, data_dir: Path, journal: Path) -> None:
+    server = start()
+    with client(server) as http:
+        thread = new_thread(http)
+        run = new_run(http, thread, "deadly", {"journal": str(journal)})
+        second = new_run_or_dead(http, thread)
+    server.process.wait(10)
+    again = start()
+    again.process.wait(20)
+    assert written(journal) == ["killed", "killed"]
+    with client(start()) as http:
+        assert ended(http, thread, run) == "error"
+        if second:
+            assert ended(http, thread, second) == "success"
+        eventually(lambda: http.get(f"/threads/{thread}").json()["status"] in ("error", "idle"))
+        assert attempts(data_dir, run) == 2, "BG_JOB_MAX_RETRIES is 1"
+        body = {"assistant_id": "count", "input": {"steps": 1}}
+        assert http.post(f"/threads/{thread}/runs/wait", json=body).json()["entries"][-1] == "x1"
+    assert written(journal) == ["killed", "killed"]
+
+
+def new_run_or_dead(http: httpx.Client, thread: str) -> str | None:
+    """A second run behind one that kills its server, if that still takes it."""
+    with contextlib.suppress(httpx.HTTPError):
+        return new_run(http, thread, "count", {"steps": 1})
+    return None
+
+
+def test_a_graph_that_blocks_the_loop_keeps_its_run(start: Start, data_dir: Path, journal: Path) -> None:
+    first, second = start(), start()
+    with client(first) as http, client(second) as other:
+        thread = new_thread(http)
+        run = new_run(http, thread, "blocker", {"seconds": 4, "journal": str(journal)})
+        eventually(lambda: written(journal))
+        assert ended(other, thread, run) == "success"
+        assert attempts(data_dir, run) == 1
+    assert written(journal) == ["blocked"]
+    assert "taken away" not in first.output
+
+
+def test_a_paused_server_that_lost_its_run_writes_nothing(start: Start, data_dir: Path, journal: Path, gate: Path) -> None:
+    first, second = start(), start()
+    with client(first) as http, client(second) as other:
+        thread = new_thread(http)
+        run = new_run(http, thread, "count", {"gate": str(gate), "gate_at": 2, "steps": 3, "journal": str(journal)})
+        eventually(lambda: "x2" in written(journal))
+        first.process.send_signal(signal.SIGSTOP)
+        try:
+            eventually(lambda: written(journal).count("x2") == 2)
+            gate.touch()
+            assert ended(other, thread, run) == "success"
+        finally:
+            first.process.send_signal(signal.SIGCONT)
+        time.sleep(2)
+        state = other.get(f"/threads/{thread}/state").json()["values"]
+        assert state["entries"] == ["x1", "x2", "x3"]
+        assert (run_status(other, thread, run), attempts(data_dir, run)) == ("success", 2)
+        assert http.get("/ok?check_db=1").status_code == 200
+
+
+def postmaster(data_dir: Path) -> int:
+    return int((data_dir / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+
+
+def test_runs_survive_the_death_of_postgres(start: Start, data_dir: Path, journal: Path, gate: Path) -> None:
+    server = start()
+    with client(server) as http:
+        thread = new_thread(http)
+        run = new_run(http, thread, "count", {"gate": str(gate), "steps": 4, "journal": str(journal)})
+        waiting = new_run(http, thread, "count", {"tag": "b", "steps": 1, "journal": str(journal)})
+        eventually(lambda: "x2" in written(journal))
+        os.kill(postmaster(data_dir), signal.SIGKILL)
+        gate.touch()
+        eventually(lambda: http.get("/ok?check_db=1").status_code == 200)
+        assert ended(http, thread, run) in ("success", "error")
+        assert ended(http, thread, waiting) == "success"
+        entries = http.get(f"/threads/{thread}/state").json()["values"]["entries"]
+        assert len(entries) == len(set(entries)), "nothing is applied twice"
+        assert entries[-1] == "b1"
+        assert http.get(f"/threads/{thread}").json()["status"] == "idle"
+
+
+def test_health_tells_of_a_database_that_is_gone(start: Start, data_dir: Path) -> None:
+    server = start()
+    with client(server) as http:
+        assert [http.get(path).status_code for path in ("/ok", "/ok?check_db=1", "/health", "/ready", "/live")] == [200] * 5
+        seen = set()
+        deadline = time.monotonic() + 1.5
+        while time.monotonic() < deadline:
+            os.kill(postmaster(data_dir), signal.SIGKILL)
+            for path in ("/ok?check_db=1", "/ready"):
+                answer = http.get(path)
+                assert answer.status_code in (200, 503), answer.text
+                seen.add(answer.status_code)
+            assert http.get("/live").status_code == 200
+            answer = http.post("/threads", json={})
+            assert answer.status_code in (200, 503), answer.text
+            if answer.status_code == 503:
+                assert "database" in answer.json()["detail"]
+        assert 503 in seen
+        eventually(lambda: http.get("/ready").status_code == 200)
+        # No connection of the pool is broken for the next client.
+        assert {http.post("/threads", json={}).status_code for _ in range(30)} == {200}
+    assert "Traceback" not in server.output
+
+
+def test_a_stopped_server_hands_its_runs_to_the_next(start: Start, data_dir: Path, journal: Path, gate: Path) -> None:
+    first = start()
+    with client(first) as http:
+        thread = new_thread(http)
+        run = new_run(http, thread, "count", {"gate": str(gate), "gate_at": 3, "steps": 4, "journal": str(journal)})
+        eventually(lambda: "x3" in written(journal))
+        with http.stream("GET", f"/threads/{thread}/runs/{run}/stream"):
+            with http.stream("GET", f"/threads/{thread}/runs/{run}/join"):
+                began = time.monotonic()
+                assert first.stop() == 0
+                assert time.monotonic() - began < 5
+    assert "Traceback" not in first.output
+    gate.touch()
+    with client(start()) as http:
+        assert ended(http, thread, run) == "success"
+        assert http.get(f"/threads/{thread}/state").json()["values"]["entries"] == ["x1", "x2", "x3", "x4"]
+    assert written(journal) == ["x1", "x2", "x3", "x3", "x4"]
