@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from fastapi import FastAPI
 from langgraph.store.base import BaseStore
 from langgraph.store.postgres.aio import AsyncPostgresStore
@@ -154,6 +155,7 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
         middleware=_middleware(settings, config),
         exception_handlers={
             ApiError: _api_error, HTTPException: _http_error, PoolTimeout: _pool_exhausted, Exception: _unexpected,
+            psycopg.OperationalError: _database_away, psycopg.InterfaceError: _database_away,
         },
     )  # fmt: skip
     app.state.announce = lambda: None
@@ -212,6 +214,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _pool_exhausted(request: Request, error: Exception) -> Response:
     log.warning("no database connection was free: %s", error)
     return _detail(503, "The server is busy: no database connection became free in time. Try again.", {"retry-after": "1"})
+
+
+async def _database_away(request: Request, error: Exception) -> Response:
+    log.warning("the database did not answer %s %s: %s", request.method, request.url.path, str(error).strip())
+    return _detail(503, "The database did not answer. Try again.", {"retry-after": "1"})
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

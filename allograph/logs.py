@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 
 import structlog
+
+
+def _not_cut_off(record: logging.LogRecord) -> bool:
+    """uvicorn shows a traceback for each reply that it cuts off at the end of a stop."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def configure(level: str, as_json: bool) -> None:
@@ -30,6 +36,7 @@ def configure(level: str, as_json: bool) -> None:
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
         )
     )
+    logging.getLogger("uvicorn.error").addFilter(_not_cut_off)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, final
 from uuid import UUID
 
 from pydantic import MISSING
@@ -27,6 +27,7 @@ from allograph.store.threads import Threads
 _VERSION_COLUMNS = tuple(column for column in COLUMNS if column != "updated_at")
 
 
+@final
 class Assistants(interface.Assistants):
     def __init__(self, assistants: Store, threads: Threads, graphs: Graphs, introspection: Introspection) -> None:
         self.assistants = assistants

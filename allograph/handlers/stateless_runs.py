@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, final, get_args
 from uuid import UUID
 
 from starlette.requests import Request
@@ -26,6 +26,7 @@ def stream_modes(request: Request) -> set[str]:
     return modes
 
 
+@final
 class StatelessRuns(interface.StatelessRuns):
     def __init__(self, runs: Runs, runner: Runner) -> None:
         self.runs = runs

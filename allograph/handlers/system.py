@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, final
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -21,6 +21,7 @@ DATABASE_PATIENCE = 5.0
 """Seconds that a health check waits for the database."""
 
 
+@final
 class System(interface.System):
     def __init__(self, database: Database, info: Mapping[str, Any]) -> None:
         self.database = database

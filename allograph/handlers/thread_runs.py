@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, final
 from uuid import UUID
 
 from starlette.requests import Request
@@ -29,6 +29,7 @@ _ENDED = (
 )
 
 
+@final
 class ThreadRuns(interface.ThreadRuns):
     def __init__(self, runs: Runs, threads: Threads, runner: Runner) -> None:
         self.runs = runs

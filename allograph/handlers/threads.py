@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, final
 from uuid import UUID
 
 from pydantic import MISSING
@@ -24,6 +24,7 @@ from allograph.store.threads import COLUMNS, ThreadFilter, Ttl
 from allograph.store.threads import Threads as Store
 
 
+@final
 class Threads(interface.Threads):
     def __init__(self, threads: Store, checkpoints: Checkpoints, states: States, runner: Runner) -> None:
         self.threads = threads

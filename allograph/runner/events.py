@@ -41,6 +41,10 @@ class Ended:
     output: bytes
 
 
+GONE = Ended("interrupted", b"{}")
+"""A run that is over and of which nothing is left: rolled back, deleted, or its thread was temporary."""
+
+
 def frame(name: str, data: bytes) -> bytes:
     """An event in SSE framing, with the reference's CRLF line ends."""
     return b"event: %b\r\ndata: %b\r\n\r\n" % (name.encode(), data)

@@ -20,7 +20,7 @@ from uuid_utils.compat import uuid4
 
 from allograph.encoding import dumps
 from allograph.errors import Conflict, Invalid, NotFound
-from allograph.runner.events import Ended, Reader, SlowReaderError, Streams, frame
+from allograph.runner.events import GONE, Ended, Reader, SlowReaderError, Streams, frame
 from allograph.runner.requests import RunRequest, build_run
 from allograph.runner.worker import Worker
 from allograph.store.assistants import default_assistant_id
@@ -206,7 +206,7 @@ class Runner:
     async def output(self, reader: Reader | None, thread_id: UUID, run_id: UUID) -> AsyncGenerator[bytes, None]:
         """The JSON that wait and join answer, behind white space for as long as the run takes."""
         if reader is None:
-            yield (await self._ended([run_id])).get(run_id, _GONE).output
+            yield (await self._ended([run_id])).get(run_id, GONE).output
             return
         try:
             while (ended := await reader.stream.wait(self.heartbeat_seconds)) is None:
@@ -273,7 +273,7 @@ class Runner:
         ended = await self._ended(over)
         for run_id in over:
             if not self._executes(run_id):
-                self.streams.end(run_id, ended.get(run_id, _GONE))
+                self.streams.end(run_id, ended.get(run_id, GONE))
 
     async def _ended(self, run_ids: Sequence[UUID]) -> dict[UUID, Ended]:
         return {row["run_id"]: Ended(row["status"], _output_of(row)) for row in await self.runs.ended(run_ids)}
@@ -282,10 +282,6 @@ class Runner:
         task: asyncio.Task[None] = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-_GONE = Ended("interrupted", b"{}")
-"""A run that is over and of which nothing is left: rolled back, deleted, or its thread was temporary."""
 
 
 def _output_of(row: Row) -> bytes:

@@ -18,7 +18,7 @@ from langgraph.store.base import BaseStore
 from psycopg_pool import PoolTimeout
 
 from allograph.encoding import dumps
-from allograph.runner.events import Ended, Streams
+from allograph.runner.events import GONE, Ended, Streams
 from allograph.runner.execution import Execution, Result, error_shown
 from allograph.runner.graphs import Graphs
 from allograph.runner.lease import Lease
@@ -177,7 +177,7 @@ class Worker:
             if await self._write_end(run, result):
                 self.streams.end(run.run_id, Ended(result.outcome.status, result.output))
             else:
-                log.warning("run %s was taken away from this worker; its end was not written", run.run_id)
+                await self._taken_away(run)
         except asyncio.CancelledError:
             if self._stopping and await self._hand_back(run):
                 log.info("run %s was handed back to the queue", run.run_id)
@@ -201,6 +201,15 @@ class Worker:
                     raise
                 log.exception("the end of run %s cannot be stored", run.run_id)
                 outcome = Outcome("error", "error", error=dumps(error_shown(error)))
+
+    async def _taken_away(self, run: ClaimedRun) -> None:
+        """The end of a run did not count: another worker has the run, or it was deleted together with its thread."""
+        with contextlib.suppress(psycopg.Error, PoolTimeout):
+            if await self.runs.get(run.thread_id, run.run_id) is None:
+                await self.checkpoints.delete_of_deleted(run.thread_id)
+                self.streams.end(run.run_id, GONE)
+                return
+        log.warning("run %s was taken away from this worker; its end was not written", run.run_id)
 
     async def _hand_back(self, run: ClaimedRun) -> bool:
         try:

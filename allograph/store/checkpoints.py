@@ -88,6 +88,12 @@ class Checkpoints:
         for statement in _DELETE:
             await connection.execute(statement, [[str(thread_id) for thread_id in thread_ids]])
 
+    async def delete_of_deleted(self, thread_id: UUID) -> None:
+        """Delete what a graph went on writing while its thread was being deleted."""
+        async with self.database.transaction() as connection:
+            if not await (await connection.execute("SELECT FROM threads WHERE thread_id = %s FOR KEY SHARE", [thread_id])).fetchone():
+                await self.delete(connection, [thread_id])
+
     async def delete_of_run(self, thread_id: UUID, run_id: UUID) -> None:
         """Delete the checkpoints that a run wrote, in all namespaces, and what only they used."""
         parameters = {"thread_id": str(thread_id), "run_id": str(run_id)}

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import select
 from collections.abc import AsyncIterator, Callable
 from importlib import resources
 from typing import Any, LiteralString
@@ -58,6 +59,14 @@ async def _configure(connection: Connection) -> None:
     connection.adapters.register_loader("json", _AsGiven)
 
 
+async def _check(connection: Connection) -> None:
+    """Raise if the connection is broken. One that is idle has nothing to read unless the server closed it: asking costs no round trip."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
+
+
 class Database:
     """A pool of connections, opened with the server and closed with it.
 
@@ -68,7 +77,7 @@ class Database:
     def __init__(self, conninfo: str, pool_size: int) -> None:
         self.conninfo = conninfo
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            conninfo, min_size=min(4, pool_size), max_size=pool_size, open=False, timeout=30, configure=_configure,
+            conninfo, min_size=min(4, pool_size), max_size=pool_size, open=False, timeout=30, configure=_configure, check=_check,
             kwargs={
                 "autocommit": True, "row_factory": dict_row, "application_name": "allograph", "options": "-c timezone=UTC",
             },

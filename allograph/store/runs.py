@@ -156,7 +156,7 @@ SELECT *, pg_notify('allograph', CASE WHEN status = 'running' THEN 'cancel:' ELS
 # or to their end when they were tried often enough.
 _RECLAIM: LiteralString = """
 WITH orphan AS (
-    SELECT run_id, thread_id, cancel_action IS NULL AND attempt > %(max_retries)s AS exhausted FROM runs
+    SELECT run_id, thread_id, cancel_action IS NULL AND retries >= %(max_retries)s AS exhausted FROM runs
     WHERE status = 'running' AND NOT EXISTS (
         SELECT FROM workers WHERE workers.worker_id = runs.worker_id AND lease_until > now()
     )
@@ -165,7 +165,7 @@ WITH orphan AS (
 taken AS (
     UPDATE runs
     SET status = CASE WHEN exhausted THEN 'error' ELSE 'pending' END, error = CASE WHEN exhausted THEN %(error)s::json END,
-        worker_id = NULL, updated_at = now()
+        worker_id = NULL, retries = retries + (NOT exhausted)::integer, updated_at = now()
     FROM orphan WHERE runs.run_id = orphan.run_id
     RETURNING runs.run_id, runs.thread_id, runs.status, runs.attempt
 ),
@@ -177,9 +177,10 @@ released AS (
 SELECT *, pg_notify('allograph', CASE WHEN status = 'pending' THEN 'queue:' ELSE 'ended:' || run_id::text END)::text FROM taken
 """
 
-# A stopping worker gives a run back; the attempt does not count. A cancel that was asked for stays asked for.
+# A stopping worker gives a run back, which is no retry: nothing was wrong with the run. The attempt still counts, for the next one
+# goes on from its checkpoints. A cancel that was asked for stays asked for.
 _HAND_BACK: LiteralString = """
-UPDATE runs SET status = 'pending', worker_id = NULL, attempt = attempt - 1, updated_at = now()
+UPDATE runs SET status = 'pending', worker_id = NULL, updated_at = now()
 WHERE run_id = %(run_id)s AND worker_id = %(worker_id)s AND attempt = %(attempt)s AND status = 'running' AND cancel_action IS NULL
 RETURNING pg_notify('allograph', 'queue:')::text
 """
