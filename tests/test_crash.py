@@ -16,7 +16,7 @@ from tests.server_process import SERVED, ServerProcess, data_folder, query
 from tests.watching import ended, eventually, new_run, new_thread, run_status
 
 ENVIRONMENT = {
-    "ALLOGRAPH_LEASE_SECONDS": "1.5", "ALLOGRAPH_POLL_SECONDS": "0.5", "BG_JOB_MAX_RETRIES": "1",
+    "ALLOGRAPH_LEASE_SECONDS": "1", "ALLOGRAPH_POLL_SECONDS": "0.5", "BG_JOB_MAX_RETRIES": "1",
     "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "0",
 }  # fmt: skip
 
@@ -29,9 +29,20 @@ def data_dir() -> Iterator[Path]:
         yield folder / "data"
 
 
-@pytest.fixture
-def start(data_dir: Path) -> Iterator[Start]:
-    """Start one more server over the same database."""
+@pytest.fixture(scope="module")
+def other(data_dir: Path) -> Iterator[httpx.Client]:
+    """A client of a server that survives what is done to the others over the same database."""
+    server = ServerProcess(data_dir, config=SERVED, environment=ENVIRONMENT)
+    try:
+        with client(server.wait_until_ready()) as http:
+            yield http
+        assert server.stop() == 0
+    finally:
+        server.kill()
+
+
+@contextlib.contextmanager
+def starting(data_dir: Path) -> Iterator[Start]:
     servers: list[ServerProcess] = []
 
     def start() -> ServerProcess:
@@ -41,6 +52,26 @@ def start(data_dir: Path) -> Iterator[Start]:
     yield start
     for server in servers:
         server.kill()
+
+
+@pytest.fixture
+def start(data_dir: Path) -> Iterator[Start]:
+    """Start one more server over the same database."""
+    with starting(data_dir) as start:
+        yield start
+
+
+@pytest.fixture
+def alone() -> Iterator[Path]:
+    with data_folder() as folder:
+        yield folder / "data"
+
+
+@pytest.fixture
+def start_alone(alone: Path) -> Iterator[Start]:
+    """Start servers over a database that no other one uses."""
+    with starting(alone) as start:
+        yield start
 
 
 @pytest.fixture
@@ -66,9 +97,9 @@ def attempts(data_dir: Path, run_id: str) -> int:
     return int(query(data_dir, "SELECT attempt FROM runs WHERE run_id = %s", [run_id])[0]["attempt"])
 
 
-def test_runs_of_a_killed_server_are_finished_by_another(start: Start, data_dir: Path, journal: Path, gate: Path) -> None:
-    first, second = start(), start()
-    with client(first) as http, client(second) as other:
+def test_runs_of_a_killed_server_are_finished_by_another(start: Start, other: httpx.Client, data_dir: Path, journal: Path, gate: Path) -> None:
+    first = start()
+    with client(first) as http:
         thread = new_thread(http)
         run = new_run(http, thread, "count", {"tag": "a", "steps": 4, "gate": str(gate), "gate_at": 3, "journal": str(journal)})
         waiting = new_run(http, thread, "count", {"tag": "b", "steps": 2, "journal": str(journal)})
@@ -93,9 +124,9 @@ def test_runs_of_a_killed_server_are_finished_by_another(start: Start, data_dir:
         assert query(data_dir, "SELECT status FROM runs WHERE run_id = %s", [cancelled]) == [{"status": "success"}]
 
 
-def test_a_cancel_reaches_a_run_whose_server_is_dead(start: Start, journal: Path, gate: Path) -> None:
-    first, second = start(), start()
-    with client(first) as http, client(second) as other:
+def test_a_cancel_reaches_a_run_whose_server_is_dead(start: Start, other: httpx.Client, journal: Path, gate: Path) -> None:
+    first = start()
+    with client(first) as http:
         thread = new_thread(http)
         run = new_run(http, thread, "count", {"gate": str(gate), "journal": str(journal)})
         eventually(lambda: "x2" in written(journal))
@@ -110,9 +141,9 @@ def test_a_cancel_reaches_a_run_whose_server_is_dead(start: Start, journal: Path
         assert written(journal) == ["x1", "x2", "y1"]
 
 
-def test_a_client_of_another_process_learns_the_end(start: Start, journal: Path, gate: Path) -> None:
-    first, second = start(), start()
-    with client(first) as http, client(second) as other:
+def test_a_client_of_another_process_learns_the_end(start: Start, other: httpx.Client, journal: Path, gate: Path) -> None:
+    first = start()
+    with client(first) as http:
         thread = new_thread(http)
         run = new_run(http, thread, "count", {"gate": str(gate), "journal": str(journal)})
         eventually(lambda: "x2" in written(journal))
@@ -123,22 +154,22 @@ def test_a_client_of_another_process_learns_the_end(start: Start, journal: Path,
             assert response.json()["entries"] == ["x1", "x2", "x3"]
 
 
-def test_a_run_that_kills_its_servers_ends_with_an_error(start: Start, data_dir: Path, journal: Path) -> None:
-    server = start()
+def test_a_run_that_kills_its_servers_ends_with_an_error(start_alone: Start, alone: Path, journal: Path) -> None:
+    server = start_alone()
     with client(server) as http:
         thread = new_thread(http)
         run = new_run(http, thread, "deadly", {"journal": str(journal)})
         second = new_run_or_dead(http, thread)
     server.process.wait(10)
-    again = start()
+    again = start_alone()
     again.process.wait(20)
     assert written(journal) == ["killed", "killed"]
-    with client(start()) as http:
+    with client(start_alone()) as http:
         assert ended(http, thread, run) == "error"
         if second:
             assert ended(http, thread, second) == "success"
         eventually(lambda: http.get(f"/threads/{thread}").json()["status"] in ("error", "idle"))
-        assert attempts(data_dir, run) == 2, "BG_JOB_MAX_RETRIES is 1"
+        assert attempts(alone, run) == 2, "BG_JOB_MAX_RETRIES is 1"
         body = {"assistant_id": "count", "input": {"steps": 1, "journal": ""}}
         assert http.post(f"/threads/{thread}/runs/wait", json=body).json()["entries"][-1] == "x1"
     assert written(journal)[:3] != ["killed"] * 3
@@ -151,11 +182,11 @@ def new_run_or_dead(http: httpx.Client, thread: str) -> str | None:
     return None
 
 
-def test_a_graph_that_blocks_the_loop_keeps_its_run(start: Start, data_dir: Path, journal: Path) -> None:
-    first, second = start(), start()
-    with client(first) as http, client(second) as other:
+def test_a_graph_that_blocks_the_loop_keeps_its_run(start: Start, other: httpx.Client, data_dir: Path, journal: Path) -> None:
+    first = start()
+    with client(first) as http:
         thread = new_thread(http)
-        run = new_run(http, thread, "blocker", {"seconds": 4, "journal": str(journal)})
+        run = new_run(http, thread, "blocker", {"seconds": 3, "journal": str(journal)})
         eventually(lambda: written(journal))
         assert ended(other, thread, run) == "success"
         assert attempts(data_dir, run) == 1
@@ -163,9 +194,9 @@ def test_a_graph_that_blocks_the_loop_keeps_its_run(start: Start, data_dir: Path
     assert "taken away" not in first.output
 
 
-def test_a_paused_server_that_lost_its_run_writes_nothing(start: Start, data_dir: Path, journal: Path, gate: Path) -> None:
-    first, second = start(), start()
-    with client(first) as http, client(second) as other:
+def test_a_paused_server_that_lost_its_run_writes_nothing(start: Start, other: httpx.Client, data_dir: Path, journal: Path, gate: Path) -> None:
+    first = start()
+    with client(first) as http:
         thread = new_thread(http)
         run = new_run(http, thread, "count", {"gate": str(gate), "gate_at": 2, "steps": 3, "journal": str(journal)})
         eventually(lambda: "x2" in written(journal))
@@ -176,7 +207,7 @@ def test_a_paused_server_that_lost_its_run_writes_nothing(start: Start, data_dir
             assert ended(other, thread, run) == "success"
         finally:
             first.process.send_signal(signal.SIGCONT)
-        time.sleep(2)
+        time.sleep(1)
         state = other.get(f"/threads/{thread}/state").json()["values"]
         assert state["entries"] == ["x1", "x2", "x3"]
         assert (run_status(other, thread, run), attempts(data_dir, run)) == ("success", 2)
@@ -229,8 +260,8 @@ def test_health_tells_of_a_database_that_is_gone(start: Start, data_dir: Path) -
     assert "Traceback" not in server.output
 
 
-def test_a_stopped_server_hands_its_runs_to_the_next(start: Start, data_dir: Path, journal: Path, gate: Path) -> None:
-    first = start()
+def test_a_stopped_server_hands_its_runs_to_the_next(start_alone: Start, alone: Path, journal: Path, gate: Path) -> None:
+    first = start_alone()
     with client(first) as http:
         thread = new_thread(http)
         run = new_run(http, thread, "count", {"gate": str(gate), "gate_at": 3, "steps": 4, "journal": str(journal)})
@@ -242,7 +273,7 @@ def test_a_stopped_server_hands_its_runs_to_the_next(start: Start, data_dir: Pat
                 assert time.monotonic() - began < 5
     assert "Traceback" not in first.output
     gate.touch()
-    with client(start()) as http:
+    with client(start_alone()) as http:
         assert ended(http, thread, run) == "success"
         assert http.get(f"/threads/{thread}/state").json()["values"]["entries"] == ["x1", "x2", "x3", "x4"]
     assert written(journal) == ["x1", "x2", "x3", "x3", "x4"]
