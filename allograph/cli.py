@@ -98,6 +98,7 @@ class _database:  # noqa: N801 - used like a function
 
     def __enter__(self) -> str:
         if self.settings.database_uri:
+            _check_database(self.settings.database_uri)
             return self.settings.database_uri
         from allograph.store.embedded import EmbeddedPostgres
 
@@ -107,6 +108,18 @@ class _database:  # noqa: N801 - used like a function
     def __exit__(self, *exception: object) -> None:
         if self.embedded:
             self.embedded.stop()
+
+
+def _check_database(uri: str) -> None:
+    """Raise `StartupError` for a database that does not answer; its words, but not the URI, which may hold a password."""
+    import psycopg
+
+    try:
+        psycopg.connect(uri, connect_timeout=10).close()
+    except psycopg.OperationalError as error:
+        raise StartupError(f"DATABASE_URI names a database that cannot be reached: {str(error).strip()}") from None
+    except psycopg.Error:
+        raise StartupError("DATABASE_URI is not a connection string; expected one like postgresql://user:password@host:5432/name.") from None
 
 
 def _project(config: Path | None) -> Config:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,11 @@ import httpx
 import pytest
 
 from allograph import contract
-from tests.server_process import SERVED, ServerProcess, data_folder, free_port, query, serving
+from tests.server_process import SERVED, ServerProcess, data_folder, query, serving
 from tests.watching import ended, eventually, new_run, new_thread
+
+DECIDING = ("PORT", "HOST", "LANGGRAPH_JSON", "DATABASE_URI", "DATABASE_URL", "POSTGRES_URI")
+"""What the environment of the tests must not decide."""
 
 GRAPH = """
 from langgraph.graph import END, START, StateGraph
@@ -55,19 +60,21 @@ def project(folder: Path, config: Any = None, **files: str) -> Path:
     return folder
 
 
-def refusal(folder: Path, data_dir: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
+def run_refused(folder: Path, data_dir: Path, arguments: Sequence[str] = (), **environment: str) -> str:
     """What `allograph serve` writes when it does not start."""
-    server = ServerProcess(data_dir, *arguments, config=None, cwd=folder, environment=environment)
-    try:
-        assert server.process.wait(30) == 1
-    finally:
-        server.kill()
-    said = server.output
-    server.log.unlink()
+    kept = {name: value for name, value in os.environ.items() if name not in DECIDING}
+    done = subprocess.run(
+        [sys.executable, "-m", "allograph.cli", "serve", *arguments], cwd=folder, stdin=subprocess.DEVNULL, check=False,
+        capture_output=True, text=True, timeout=60, env={**kept, "ALLOGRAPH_DATA_DIR": str(data_dir), **environment},
+    )  # fmt: skip
+    return f"{done.stderr}{done.stdout}exit code {done.returncode}"
+
+
+def assert_sentence(said: str, *expected: str) -> None:
+    assert said.endswith("\nexit code 1"), said
     assert "Traceback" not in said, said
-    last = said.strip().rpartition("\n")[2]
-    assert last.startswith("allograph: "), said
-    return said
+    assert re.search(r"^allograph: ", said, re.MULTILINE), said
+    assert [part for part in expected if part not in said] == [], said
 
 
 # ---- starting
@@ -83,6 +90,9 @@ def test_a_newcomer_reads_where_to_go(tmp_path: Path, data_dir: Path) -> None:
         assert httpx.get(f"{server.url}/docs").status_code == 200
         answer = httpx.post(f"{server.url}/runs/wait", json={"assistant_id": "mine", "input": {}})
         assert answer.json() == {"said": "hello"}
+        server.process.send_signal(signal.SIGINT)  # Ctrl-C
+        assert server.process.wait(10) == 0
+    assert "Traceback" not in server.output
 
 
 def test_the_bundled_agent_says_which_model_answers(data_dir: Path) -> None:
@@ -93,9 +103,7 @@ def test_the_bundled_agent_says_which_model_answers(data_dir: Path) -> None:
 
 def _serve_anywhere(folder: Path, data_dir: Path) -> subprocess.Popen[bytes]:
     """`allograph serve` on the port that it chooses."""
-    import os
-
-    kept = {name: value for name, value in os.environ.items() if name not in ("PORT", "DATABASE_URI", "POSTGRES_URI")}
+    kept = {name: value for name, value in os.environ.items() if name not in DECIDING}
     with (folder / "log").open("wb") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "allograph.cli", "serve"], cwd=folder, stdout=output, stderr=subprocess.STDOUT,
@@ -127,8 +135,8 @@ def test_a_taken_chosen_port_is_refused(tmp_path: Path, data_dir: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        said = refusal(project(tmp_path / "project"), data_dir, "--port", str(port))
-    assert f"Port {port} on 127.0.0.1 is taken" in said
+        said = run_refused(project(tmp_path / "project"), data_dir, ["--port", str(port)])
+    assert_sentence(said, f"Port {port} on 127.0.0.1 is taken")
 
 
 BROKEN = {
@@ -148,34 +156,52 @@ BROKEN = {
 }  # fmt: skip
 
 
+UNUSABLE = {
+    "PORT": "eighty",
+    "N_JOBS_PER_WORKER": "-1",
+    "LOG_LEVEL": "chatty",
+    "DATABASE_URI": "postgresql://someone:secret@127.0.0.1:1/none?connect_timeout=2",
+    "POSTGRES_URI": "postgresql:/someone:secret@[",
+    "LANGGRAPH_JSON": "/no/such/langgraph.json",
+    "HOST": "192.0.2.1",
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[Mapping[str, Future[str]]]:
+    """What each of the servers said that cannot start: they are started side by side."""
+    folder = tmp_path_factory.mktemp("projects")
+    with ThreadPoolExecutor(3) as pool:
+        told = {
+            case: pool.submit(run_refused, project(folder / case, config, **files), data_dir)
+            for case, (config, files, _) in BROKEN.items()
+        }
+        good = project(folder / "good")
+        for name, value in UNUSABLE.items():
+            told[name] = pool.submit(run_refused, good, data_dir, **{name: value})
+        (folder / "empty").mkdir()
+        told["nothing"] = pool.submit(run_refused, folder / "empty", data_dir)
+        yield told
+
+
 @pytest.mark.parametrize("case", BROKEN)
-def test_what_cannot_be_served_is_told_in_a_sentence(case: str, tmp_path: Path, data_dir: Path) -> None:
-    config, files, expected = BROKEN[case]
-    said = refusal(project(tmp_path / "project", config, **files), data_dir)
-    said = said.replace('", line', ", line").replace(".py:", ".py, line ")
-    assert [part for part in expected if part not in said] == [], said
+def test_what_cannot_be_served_is_told_in_a_sentence(case: str, refusals: Mapping[str, Future[str]]) -> None:
+    said = refusals[case].result().replace('", line', ", line").replace(".py:", ".py, line ")
+    assert_sentence(said, *BROKEN[case][2])
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("PORT", "eighty"),
-        ("N_JOBS_PER_WORKER", "-1"),
-        ("LOG_LEVEL", "chatty"),
-        ("DATABASE_URI", "postgresql://127.0.0.1:1/none?connect_timeout=2"),
-        ("LANGGRAPH_JSON", "/no/such/langgraph.json"),
-    ],
-)
+@pytest.mark.parametrize("name", UNUSABLE)
 def test_an_environment_that_cannot_be_used_is_told_in_a_sentence(
-    name: str, value: str, tmp_path: Path, data_dir: Path
+    name: str, refusals: Mapping[str, Future[str]]
 ) -> None:
-    server_arguments = [] if name != "PORT" else []
-    said = refusal(project(tmp_path / "project"), data_dir, *server_arguments, environment={name: value})
-    assert name in said or value in said, said
+    said = refusals[name].result()
+    assert_sentence(said)
+    assert name in said or UNUSABLE[name] in said, said
+    assert "secret" not in said
 
 
-def test_no_langgraph_json_is_told(tmp_path: Path, data_dir: Path) -> None:
-    assert "langgraph.json" in refusal(tmp_path, data_dir)
+def test_no_langgraph_json_is_told(refusals: Mapping[str, Future[str]]) -> None:
+    assert_sentence(refusals["nothing"].result(), "langgraph.json")
 
 
 def test_two_servers_start_at_once_on_one_new_folder(tmp_path: Path) -> None:
@@ -333,17 +359,3 @@ def test_a_run_that_ends_within_the_grace_is_not_handed_back(data_dir: Path) -> 
     assert query(data_dir, "SELECT status, attempt FROM runs WHERE thread_id = %s", [thread]) == [
         {"status": "success", "attempt": 1}
     ]
-
-
-def test_an_interrupt_at_the_terminal_stops_it(data_dir: Path) -> None:
-    with serving(data_dir, config=SERVED) as server:
-        server.process.send_signal(signal.SIGINT)
-        assert server.process.wait(10) == 0
-    assert "Traceback" not in server.output
-
-
-def test_a_port_is_free_again_at_once(data_dir: Path) -> None:
-    port = free_port()
-    for _ in range(2):
-        with serving(data_dir, config=SERVED, port=port) as server, httpx.Client(base_url=server.url) as http:
-            assert http.get("/ok").status_code == 200

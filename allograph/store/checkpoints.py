@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, LiteralString
 from uuid import UUID
 
-from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from allograph.store.database import Connection, Database
+from allograph.store.saver import Saver
 
 _COPY: tuple[LiteralString, ...] = (
     """
@@ -74,9 +74,9 @@ class Checkpoints:
         # reference: only this server writes these rows.
         self._serde = JsonPlusSerializer(pickle_fallback=True)
 
-    def saver(self) -> AsyncPostgresSaver:
+    def saver(self) -> Saver:
         """A saver for one run or one request: an instance holds a lock through which its calls go one after the other."""
-        return AsyncPostgresSaver(self.database.pool, serde=self._serde)
+        return Saver(self.database.pool, serde=self._serde)
 
     async def copy(self, connection: Connection, source: UUID, target: UUID) -> None:
         """Copy everything of `source` to the new thread `target`, in the caller's transaction."""

@@ -55,7 +55,7 @@ WITH thread AS (
 )"""
 
 # A run that is the only active one of its thread may start at once in the process that accepted it (`worker_id` given),
-# without the detour through the queue. Other processes hear of a run that waits.
+# without the detour through the queue.
 _INSERT: LiteralString = f""",
 run AS (
     INSERT INTO runs (
@@ -69,7 +69,7 @@ run AS (
     ) AS start
     RETURNING {_CLAIMED}
 )
-SELECT *, CASE WHEN status = 'pending' THEN pg_notify('allograph', 'queue:')::text END FROM run
+SELECT * FROM run
 """
 
 # The heads of their threads: no run of the same thread is running, and none that is due was accepted earlier. Only of graphs that
@@ -111,7 +111,7 @@ released AS (
     FROM ended WHERE threads.thread_id = ended.thread_id
     RETURNING active_runs
 )
-SELECT active_runs, pg_notify('allograph', 'ended:' || %(run_id)s::text)::text FROM released
+SELECT active_runs FROM released
 """
 
 # The end of a stateless run whose thread goes with it.
@@ -125,7 +125,7 @@ c AS (DELETE FROM checkpoints USING ended WHERE checkpoints.thread_id = ended.th
 b AS (DELETE FROM checkpoint_blobs USING ended WHERE checkpoint_blobs.thread_id = ended.thread_id::text),
 w AS (DELETE FROM checkpoint_writes USING ended WHERE checkpoint_writes.thread_id = ended.thread_id::text),
 gone AS (DELETE FROM threads USING ended WHERE threads.thread_id = ended.thread_id)
-SELECT 0 AS active_runs, pg_notify('allograph', 'ended:' || run_id::text)::text FROM ended
+SELECT 0 AS active_runs FROM ended
 """
 
 # A pending run ends at once. A running one is asked to end: the request stays on the row until its worker, or whoever takes the
@@ -205,7 +205,7 @@ released AS (
     FROM ended WHERE threads.thread_id = ended.thread_id
     RETURNING active_runs
 )
-SELECT active_runs, pg_notify('allograph', 'ended:' || %(run_id)s::text)::text FROM released
+SELECT active_runs FROM released
 """
 
 _GET: LiteralString = f"SELECT {_SHOWN} FROM runs WHERE thread_id = %s AND run_id = %s"

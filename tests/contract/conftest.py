@@ -50,15 +50,14 @@ class Workshop:
             env={"PYTHONPATH": str(self.root)},
         )
 
-    def mypy(self, source: str, cache: Path = ROOT / ".mypy_cache" / "tests") -> str:
-        """What the type checker says about `source`, a module beside the copy.
-
-        The shared cache saves the time of checking libraries; a test that changes files between two checks needs its own.
-        """
+    def mypy(self, source: str) -> str:
+        """What the type checker says about `source`, a module beside the copy, and about what of the copy it imports."""
         (self.root / "snippet.py").write_text(source)
-        return self.python(
-            "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(cache), "snippet.py"
-        ).stdout
+        # Without PYTHONPATH: mypy keeps silent about what it finds there, as about other people's packages.
+        return subprocess.run(
+            [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(ROOT / ".mypy_cache" / "tests"), "snippet.py"],
+            cwd=self.root, capture_output=True, text=True, env={},
+        ).stdout  # fmt: skip
 
 
 @pytest.fixture
