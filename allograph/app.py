@@ -91,17 +91,17 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
     checkpoints = Checkpoints(database)
     runs, threads, assistants = Runs(database), Threads(database, checkpoints), Assistants(database)
     store: BaseStore = AsyncPostgresStore(database.pool)
-    streams = Streams()
+    streams, notifications = Streams(), Notifications(database)
     worker = (
         Worker(
             new_id(), settings.jobs_per_worker, runs=runs, checkpoints=checkpoints, graphs=graphs, store=store,
-            streams=streams, settings=settings, described=described(),
+            streams=streams, notifications=notifications, settings=settings, described=described(),
         )
         if works and settings.jobs_per_worker
         else None
     )  # fmt: skip
     runner = Runner(
-        runs, checkpoints, streams, Notifications(database.conninfo), worker, graph_ids=graphs.ids,
+        runs, checkpoints, streams, notifications, worker, graph_ids=graphs.ids,
         heartbeat_seconds=settings.heartbeat_seconds, poll_seconds=settings.poll_seconds,
     )  # fmt: skip
     states = States(threads, checkpoints, graphs, store, parallel_updates=settings.pool_size // 2)

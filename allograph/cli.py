@@ -9,7 +9,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,7 +63,7 @@ def migrate() -> None:
 
     settings = _settings()
     with _database(settings) as conninfo:
-        applied = asyncio.run(apply(conninfo))
+        applied = asyncio.run(apply(conninfo()))
     typer.echo("\n".join(f"applied {name}" for name in applied) or "the database is up to date")
 
 
@@ -89,37 +90,25 @@ def _settings(**overrides: Any) -> Settings:
     return settings
 
 
-class _database:  # noqa: N801 - used like a function
-    """The conninfo of the database that the settings name, or of the embedded one, which runs while the context is open."""
+@contextlib.contextmanager
+def _database(settings: Settings) -> Iterator[Callable[[], str]]:
+    """The database that the settings name, or the embedded one, which runs while the context is open.
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.embedded: Any = None
+    Gives a function that answers its conninfo once it is there: a Postgres starts while Python imports.
+    """
+    if uri := settings.database_uri:
+        yield lambda: uri
+        return
+    from allograph.store.embedded import EmbeddedPostgres
 
-    def __enter__(self) -> str:
-        if self.settings.database_uri:
-            _check_database(self.settings.database_uri)
-            return self.settings.database_uri
-        from allograph.store.embedded import EmbeddedPostgres
-
-        self.embedded = EmbeddedPostgres(self.settings.data_dir.absolute())
-        return self.embedded.start()  # type: ignore[no-any-return]
-
-    def __exit__(self, *exception: object) -> None:
-        if self.embedded:
-            self.embedded.stop()
-
-
-def _check_database(uri: str) -> None:
-    """Raise `StartupError` for a database that does not answer; its words, but not the URI, which may hold a password."""
-    import psycopg
-
-    try:
-        psycopg.connect(uri, connect_timeout=10).close()
-    except psycopg.OperationalError as error:
-        raise StartupError(f"DATABASE_URI names a database that cannot be reached: {str(error).strip()}") from None
-    except psycopg.Error:
-        raise StartupError("DATABASE_URI is not a connection string; expected one like postgresql://user:password@host:5432/name.") from None
+    embedded = EmbeddedPostgres(settings.data_dir.absolute())
+    with ThreadPoolExecutor(1) as threads:
+        starting = threads.submit(embedded.start)
+        try:
+            yield starting.result
+        finally:
+            if starting.exception() is None:
+                embedded.stop()
 
 
 def _project(config: Path | None) -> Config:
@@ -145,7 +134,7 @@ def _run(config: Path | None, host: str | None, port: int | None, *, works: bool
 
         graphs = load_graphs(served)
         listening = bind(settings.host, settings.port)
-        app = create_app(settings, served, graphs, conninfo, works=works)
+        app = create_app(settings, served, graphs, conninfo(), works=works)
         server = Server(app, settings.shutdown_grace_seconds)
         address, chosen = listening.getsockname()[:2]
         url = f"http://{'localhost' if address in ('127.0.0.1', '0.0.0.0', '::', '::1') else address}:{chosen}"  # noqa: S104
@@ -179,7 +168,7 @@ def _run_reloading(config: Path | None, host: str | None, port: int | None) -> N
     probe.close()
     with _database(settings) as conninfo:
         run_reloading(served, settings.data_dir.absolute(), _serve_reloaded, {
-            "DATABASE_URI": conninfo, "LANGGRAPH_JSON": str(served.path), "HOST": settings.host, "PORT": str(chosen),
+            "DATABASE_URI": conninfo(), "LANGGRAPH_JSON": str(served.path), "HOST": settings.host, "PORT": str(chosen),
             "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "0",
         })  # fmt: skip
 

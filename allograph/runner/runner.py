@@ -147,6 +147,8 @@ class Runner:
             self.worker.start_run(ClaimedRun.of(row))
             # Accepted is what the client asked for; that it runs already is told by the next look.
             row["status"] = "pending"
+        else:
+            self._queued()
         return AcceptedRun(row, reader)
 
     async def accept_batch(self, requests: Sequence[RunRequest]) -> list[Row]:
@@ -158,9 +160,14 @@ class Runner:
                 raise NotFound("Thread or assistant not found.")
             runs.append(build_run(request, found, None, None, request_id))
         rows = await self.runs.create_all(runs)
+        self._queued()
+        return rows
+
+    def _queued(self) -> None:
+        """Runs wait for a worker: tell this one at once, and those of other processes."""
         if self.worker:
             self.worker.wake()
-        return rows
+        self.notifications.send("queue")
 
     # -- follow ---------------------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from allograph.runner.graphs import Graphs
 from allograph.runner.lease import Lease
 from allograph.settings import Settings
 from allograph.store.checkpoints import Checkpoints
-from allograph.store.database import Row
+from allograph.store.database import Notifications, Row
 from allograph.store.runs import CancelAction, ClaimedRun, Outcome, Runs
 
 log = logging.getLogger("allograph.worker")
@@ -39,7 +39,7 @@ class Worker:
 
     def __init__(
         self, worker_id: UUID, capacity: int, *, runs: Runs, checkpoints: Checkpoints, graphs: Graphs, store: BaseStore,
-        streams: Streams, settings: Settings, described: Mapping[str, Any],
+        streams: Streams, notifications: Notifications, settings: Settings, described: Mapping[str, Any],
     ) -> None:  # fmt: skip
         self.worker_id = worker_id
         self.capacity = capacity
@@ -48,6 +48,7 @@ class Worker:
         self.graphs = graphs
         self.store = store
         self.streams = streams
+        self.notifications = notifications
         self.settings = settings
         self.described = described
         self._executing: dict[UUID, tuple[Execution, asyncio.Task[None]]] = {}
@@ -172,10 +173,14 @@ class Worker:
 
     async def _execute(self, execution: Execution) -> None:
         run = execution.run
+        more = True
         try:
             result = await execution.execute()
-            if await self._write_end(run, result):
+            left = await self._write_end(run, result)
+            if left is not None:
                 self.streams.end(run.run_id, Ended(result.outcome.status, result.output))
+                self.notifications.send("ended", run.run_id)
+                more = left > 0
             else:
                 await self._taken_away(run)
         except asyncio.CancelledError:
@@ -184,10 +189,17 @@ class Worker:
         finally:
             self._executing.pop(run.run_id, None)
             self.streams.leave(run.run_id, executing=self._executing)
-            self.wake()
+            # Nothing waits for this run's room or its thread: nothing to look for.
+            if more or self._backlog:
+                self.wake()
+            if more and self._stopping:
+                self.notifications.send("queue")
 
-    async def _write_end(self, run: ClaimedRun, result: Result) -> bool:
-        """Write the end, however long the database is away: whether it still counts, the lease decides."""
+    async def _write_end(self, run: ClaimedRun, result: Result) -> int | None:
+        """Write the end, however long the database is away: whether it still counts, the lease decides.
+
+        The number of runs of its thread that are still active; None when it did not count.
+        """
         write = self.runs.finish_rolled_back if result.rolled_back else self.runs.finish
         outcome = result.outcome
         while True:

@@ -21,7 +21,7 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_dumps, set_json_loads
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from allograph.encoding import RawJson, without_nul
 
@@ -138,15 +138,17 @@ async def migrate(conninfo: str) -> list[str]:
 
 
 class Notifications:
-    """What other processes said on `CHANNEL`, handed to local callbacks; one connection, reconnected when it breaks.
+    """What processes say on `CHANNEL`, handed to local callbacks; one connection, reconnected when it breaks.
 
     A notification is a hint, never the only carrier: whoever waits also polls.
     """
 
-    def __init__(self, conninfo: str) -> None:
-        self.conninfo = conninfo
+    def __init__(self, database: Database) -> None:
+        self.database = database
         self._callbacks: dict[str, Callable[[str], None]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._unsent: dict[str, None] = {}
+        self._sending: asyncio.Task[None] | None = None
 
     def on(self, topic: str, callback: Callable[[str], None]) -> None:
         self._callbacks[topic] = callback
@@ -155,15 +157,35 @@ class Notifications:
         self._task = asyncio.create_task(self._listen(), name="notifications")
 
     async def stop(self) -> None:
+        if self._sending:
+            await self._sending
         if self._task:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    def send(self, topic: str, subject: object = "") -> None:
+        """Tell all processes, soon, what was committed already.
+
+        Not part of the statement that changed something: transactions that notify commit one after the other, each with its
+        own flush to the disk. What gathers while one message is under way goes out in the next.
+        """
+        self._unsent[f"{topic}:{subject}"] = None
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send(), name="notify")
+
+    async def _send(self) -> None:
+        while self._unsent:
+            payloads, self._unsent = list(self._unsent), {}
+            try:
+                await self.database.execute("SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload", [CHANNEL, payloads])
+            except (psycopg.Error, PoolTimeout) as error:
+                log.warning("%d notifications were not sent; others will find out by looking: %s", len(payloads), str(error).strip())
+
     async def _listen(self) -> None:
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(self.conninfo, autocommit=True) as connection:
+                async with await psycopg.AsyncConnection.connect(self.database.conninfo, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     async for notification in connection.notifies():
                         topic, _, subject = notification.payload.partition(":")

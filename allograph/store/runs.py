@@ -324,7 +324,7 @@ class Runs:
     async def create(self, run: NewRun, *, only_if_idle: bool = False, worker_id: UUID | None = None) -> Row | None:
         """Accept a run. With `worker_id` it starts in that worker if its thread is free (status `running` in the answer).
 
-        None: there is no such thread, or `only_if_idle` was asked for and it is busy.
+        None: there is no such thread, or `only_if_idle` was asked for and it is busy. Of a run that is pending, tell workers.
         """
         return await self.database.fetch_one(_creating(run), _creation(run, only_if_idle, worker_id))
 
@@ -363,21 +363,24 @@ class Runs:
             return []
         return [ClaimedRun.of(row) for row in rows]
 
-    async def finish(self, run: ClaimedRun, outcome: Outcome) -> bool:
-        """Write the end of a run. False: the run was taken away, and nothing was written."""
+    async def finish(self, run: ClaimedRun, outcome: Outcome) -> int | None:
+        """Write the end of a run; answer how many of its thread are still active. None: it was taken away, nothing was written.
+
+        Tells nobody: NOTIFY would make the commits of all ends wait for one another. Use `Notifications.send` afterwards.
+        """
         return await self._end(_FINISH_TEMPORARY if run.kwargs["temporary"] else _FINISH, run, outcome)
 
-    async def finish_rolled_back(self, run: ClaimedRun, outcome: Outcome) -> bool:
-        """Delete a run that was rolled back; `outcome` is what its thread shows now. False: it was taken away."""
+    async def finish_rolled_back(self, run: ClaimedRun, outcome: Outcome) -> int | None:
+        """The same for a run that was rolled back: it is deleted, `outcome` is what its thread shows now."""
         return await self._end(_FINISH_TEMPORARY if run.kwargs["temporary"] else _FINISH_ROLLED_BACK, run, outcome)
 
-    async def _end(self, statement: LiteralString, run: ClaimedRun, outcome: Outcome) -> bool:
+    async def _end(self, statement: LiteralString, run: ClaimedRun, outcome: Outcome) -> int | None:
         row = await self.database.fetch_one(statement, {
             "run_id": run.run_id, "thread_id": run.thread_id, "worker_id": run.worker_id, "attempt": run.attempt,
             "status": outcome.status, "thread_status": outcome.thread_status, "values": _text(outcome.values),
             "interrupts": _text(outcome.interrupts), "error": _text(outcome.error),
         })  # fmt: skip
-        return row is not None
+        return row["active_runs"] if row else None
 
     async def hand_back(self, run: ClaimedRun) -> bool:
         """Give a run back to the queue as if it had not been claimed. False: it is not held, or its cancel was asked for."""
