@@ -155,7 +155,7 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
         middleware=_middleware(settings, config),
         exception_handlers={
             ApiError: _api_error, HTTPException: _http_error, PoolTimeout: _pool_exhausted, Exception: _unexpected,
-            psycopg.OperationalError: _database_away, psycopg.InterfaceError: _database_away,
+            psycopg.DataError: _unstorable, psycopg.OperationalError: _database_away, psycopg.InterfaceError: _database_away,
         },
     )  # fmt: skip
     app.state.announce = lambda: None
@@ -214,6 +214,13 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _pool_exhausted(request: Request, error: Exception) -> Response:
     log.warning("no database connection was free: %s", error)
     return _detail(503, "The server is busy: no database connection became free in time. Try again.", {"retry-after": "1"})
+
+
+async def _unstorable(request: Request, error: Exception) -> Response:
+    """What passed all checks and cannot be a value in Postgres all the same."""
+    reason = str(error).strip().partition("\n")[0]
+    log.warning("%s %s has a value that Postgres refuses: %s", request.method, request.url.path, reason)
+    return _detail(422, f"A value of the request cannot be stored or compared: {reason}")
 
 
 async def _database_away(request: Request, error: Exception) -> Response:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from allograph import logs
 from allograph.errors import StartupError
-from allograph.settings import DEFAULT_PORT, Settings
+from allograph.settings import DATABASE_VARIABLES, DEFAULT_PORT, Settings
 
 if TYPE_CHECKING:
     from allograph.config import Config
@@ -97,6 +97,7 @@ def _database(settings: Settings) -> Iterator[Callable[[], str]]:
     Gives a function that answers its conninfo once it is there: a Postgres starts while Python imports.
     """
     if uri := settings.database_uri:
+        _check_database(uri)
         yield lambda: uri
         return
     from allograph.store.embedded import EmbeddedPostgres
@@ -109,6 +110,19 @@ def _database(settings: Settings) -> Iterator[Callable[[], str]]:
         finally:
             if starting.exception() is None:
                 embedded.stop()
+
+
+def _check_database(uri: str) -> None:
+    """Raise `StartupError` for a database that does not answer; its words, but not the URI, which may hold a password."""
+    import psycopg
+
+    given = next((name for name in DATABASE_VARIABLES if name in os.environ), DATABASE_VARIABLES[0])
+    try:
+        psycopg.connect(uri, connect_timeout=10).close()
+    except psycopg.OperationalError as error:
+        raise StartupError(f"{given} names a database that cannot be reached: {str(error).strip()}") from None
+    except psycopg.Error:
+        raise StartupError(f"{given} is not a connection string; expected one like postgresql://user:password@host:5432/name.") from None
 
 
 def _project(config: Path | None) -> Config:

@@ -10,6 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_PORT = 2024
 
+DATABASE_VARIABLES = ("DATABASE_URI", "DATABASE_URL", "POSTGRES_URI")
+"""The names under which a Postgres may be given; the first that is set counts."""
+
 
 class Settings(BaseSettings):
     """Read once at start-up. Durations are seconds, sizes bytes."""
@@ -17,7 +20,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 
     database_uri: str | None = Field(
-        None, validation_alias=AliasChoices("DATABASE_URI", "DATABASE_URL", "POSTGRES_URI"),
+        None, validation_alias=AliasChoices(*DATABASE_VARIABLES),
         description="A Postgres to use. Unset: an embedded one below `data_dir`.",
     )  # fmt: skip
     data_dir: Path = Field(

@@ -184,7 +184,8 @@ class QueryNames(Parameter[T]):
     place = "query parameter"
 
     def __call__(self, query: QueryParams) -> T:
-        return self.check([name for text in query.getlist(self.name) for name in text.split(",")] or None)
+        # A name without a value, as the SDK clients send it for None, says nothing.
+        return self.check([name for text in query.getlist(self.name) for name in text.split(",") if name] or None)
 
 
 class Header(Parameter[T]):

@@ -38,6 +38,13 @@ def page(rows: Sequence[Any], *, total: int, limit: int, offset: int) -> dict[st
     return headers
 
 
+def checked_offset(offset: int) -> int:
+    """Raises `Invalid` for more than Postgres can count."""
+    if offset >= 2**63:
+        raise Invalid(f"offset is {offset}; expected at most {2**63 - 1}")
+    return offset
+
+
 def minimal(request: Request) -> bool:
     """The client asked not to be sent what it just changed."""
     return "return=minimal" in request.headers.get("prefer", "").replace(" ", "")

@@ -13,7 +13,7 @@ from allograph.encoding import dumps
 from allograph.errors import BadRequest, Conflict, Invalid
 from allograph.generated import interface, models
 from allograph.handlers.extract import Extraction
-from allograph.handlers.fields import given, minimal, page, plain, shown
+from allograph.handlers.fields import checked_offset, given, minimal, page, plain, shown
 from allograph.replies import Json, NoContent
 from allograph.runner.requests import new_id
 from allograph.runner.runner import Runner
@@ -75,7 +75,7 @@ class Threads(interface.Threads):
         )
         rows = await self.threads.search(
             where, sort_by=given(body.sort_by, "updated_at"), descending=given(body.sort_order, "desc") == "desc",
-            limit=body.limit, offset=body.offset,
+            limit=body.limit, offset=checked_offset(body.offset),
         )  # fmt: skip
         total = await self.threads.count(where) if len(rows) == body.limit or body.offset else len(rows)
         columns: Sequence[str] = given(body.select, ()) or COLUMNS

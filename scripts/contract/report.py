@@ -5,13 +5,15 @@ A change is breaking when a client or a handler that fits the old contract does 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scripts.contract.operations import METHODS, class_name, derived_name, json_schema, resolve
 
 ANYTHING = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
+DESCRIPTIVE = {"title", "summary", "description"}
 LIMITS = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "maxProperties", "pattern")
 
 
@@ -33,6 +35,8 @@ class Value:
     required: bool
     choices: frozenset[str] | None
     limits: tuple[tuple[str, Any], ...]
+    default: str | None = None
+    """What stands for it when it is left out, as JSON."""
 
 
 @dataclass
@@ -119,6 +123,39 @@ def _operations(contract: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any
 
 
 def _changes(old: dict[str, Any], before: dict[str, Any], new: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
+    found = [*_identity(before, after), *_spelled_out(old, before, new, after)]
+    if not found and _shape(old, before) != _shape(new, after):
+        found.append(Change("differs in something that this report does not spell out: compare the two contracts"))
+    yield from found
+
+
+def _identity(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
+    """What the operation is called, which decides on the class and name of its handler method."""
+    for key in ("operationId", "tags"):
+        if before.get(key) != after.get(key):
+            yield Change(f"{key} {before.get(key)} became {after.get(key)}")
+    if after.get("deprecated") and not before.get("deprecated"):
+        yield Change("became deprecated", concerns_handler=False)
+
+
+def _shape(contract: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
+    """An operation and every component it reaches, without what only describes."""
+    reached: dict[str, Any] = {}
+
+    def bare(node: Any) -> Any:
+        if isinstance(node, list):
+            return [bare(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if isinstance(ref := node.get("$ref"), str) and ref not in reached:
+            reached[ref] = None
+            reached[ref] = bare(resolve(contract, {"$ref": ref}))
+        return {key: bare(value) for key, value in node.items() if not (key in DESCRIPTIVE and isinstance(value, str))}
+
+    return {"": bare(operation), **reached}
+
+
+def _spelled_out(old: dict[str, Any], before: dict[str, Any], new: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
     yield from _values(_parameters(old, before), _parameters(new, after), sent_by_client=True)
     had, has = before.get("requestBody"), after.get("requestBody")
     body_before, body_after = _body(old, had), _body(new, has)
@@ -163,7 +200,11 @@ def _values(before: dict[str, Value], after: dict[str, Value], *, sent_by_client
             yield Change(f"{name}: became {'required' if now.required else 'optional'}", breaking=now.required == sent_by_client)
         yield from _choices(name, was.choices, now.choices, sent_by_client=sent_by_client)
         if was.limits != now.limits:
-            yield Change(f"{name}: limits {_limits(was)} became {_limits(now)}", breaking=True)
+            tighter = _tighter(was, now) if sent_by_client else _tighter(now, was)
+            yield Change(f"{name}: limits {_limits(was)} became {_limits(now)}", breaking=tighter)
+        if was.default != now.default:
+            # A client that leaves it out gets something else than before.
+            yield Change(f"{name}: default {was.default or 'none'} became {now.default or 'none'}", breaking=sent_by_client)
 
 
 def _choices(name: str, was: frozenset[str] | None, now: frozenset[str] | None, *, sent_by_client: bool) -> Iterator[Change]:
@@ -188,6 +229,19 @@ def _covers(wide: frozenset[str], narrow: frozenset[str]) -> bool:
 
 def _join(values: frozenset[str]) -> str:
     return "anything" if values == ANYTHING else " | ".join(sorted(values))
+
+
+def _tighter(was: Value, now: Value) -> bool:
+    """Whether limits refuse a value that they took before."""
+    before, after = dict(was.limits), dict(now.limits)
+    if len(before) < len(was.limits) or len(after) < len(now.limits):
+        return True  # Two arms have the same kind of limit: which holds depends on the value.
+
+    def refuses(name: str, limit: Any) -> bool:
+        known = before.get(name)
+        return limit != known and (known is None or name == "pattern" or (limit > known) == name.startswith("min"))
+
+    return any(refuses(name, limit) for name, limit in after.items())
 
 
 def _limits(value: Value) -> str:
@@ -235,6 +289,7 @@ def flatten(
             frozenset(kinds), required,
             frozenset(map(str, choices)) if choices is not None else None,
             tuple((limit, schema[limit]) for limit in LIMITS if limit in schema),
+            json.dumps(schema["default"]) if "default" in schema else None,
         )
     }  # fmt: skip
     for member, value in schema.get("properties", {}).items():
@@ -248,7 +303,7 @@ def flatten(
             for place, value in flatten(contract, arm, name, required=required, seen=seen).items():
                 # One arm of several promises nothing by itself, except that the whole is there.
                 sure = value.required and (keyword == "allOf" or place == name)
-                found[place] = _either(found.get(place), Value(value.types, sure, value.choices, value.limits))
+                found[place] = _either(found.get(place), replace(value, required=sure))
     return found
 
 
@@ -257,4 +312,5 @@ def _either(one: Value | None, other: Value) -> Value:
     if one is None:
         return other
     choices = other.choices if one.choices is None else one.choices if other.choices is None else one.choices | other.choices
-    return Value(one.types | other.types, one.required or other.required, choices, one.limits + other.limits)
+    default = other.default if one.default is None else one.default
+    return Value(one.types | other.types, one.required or other.required, choices, one.limits + other.limits, default)

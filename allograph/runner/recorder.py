@@ -1,0 +1,86 @@
+"""Writes the events of runs down for readers in other processes, in batches: whatever gathered during the last write is the
+next one. No timer, so a single event is not held up, and a burst costs few statements."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from allograph.store.database import Notifications
+from allograph.store.run_events import RunEvents, StoredEvent
+
+log = logging.getLogger("allograph.recorder")
+
+MOST_OF_A_BATCH = 500
+RETRY_SECONDS = 0.5
+MAX_WAITING = 64 * 1024 * 1024
+"""Bytes of events that may wait for the database; beyond, the runs that produce them wait too."""
+
+
+class Recorder:
+    """One per process."""
+
+    def __init__(self, events: RunEvents, notifications: Notifications) -> None:
+        self.events = events
+        self.notifications = notifications
+        self._waiting: deque[StoredEvent] = deque()
+        self._bytes = 0
+        self._there = asyncio.Event()
+        self._written = asyncio.Condition()
+        self._put = 0
+        self._done = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._write_forever(), name="recorder")
+
+    async def stop(self) -> None:
+        """Write what is there, for as long as the database takes it at once."""
+        if self._task:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(5):
+                    await self.flush()
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def put(self, event: StoredEvent) -> None:
+        self._waiting.append(event)
+        self._bytes += len(event.data)
+        self._put += 1
+        self._there.set()
+
+    @property
+    def full(self) -> bool:
+        return self._bytes > MAX_WAITING
+
+    async def flush(self) -> None:
+        """Return when everything that was put before is in the table."""
+        wanted = self._put
+        async with self._written:
+            await self._written.wait_for(lambda: self._done >= wanted)
+
+    async def _write_forever(self) -> None:
+        while True:
+            await self._there.wait()
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_OF_A_BATCH))]
+            if not self._waiting:
+                self._there.clear()
+            while True:
+                try:
+                    await self.events.write(batch)
+                    break
+                except (psycopg.OperationalError, PoolTimeout) as error:
+                    log.warning("writing %d events again after: %s", len(batch), str(error).strip())
+                    await asyncio.sleep(RETRY_SECONDS)
+            self._bytes -= sum(len(event.data) for event in batch)
+            for thread_id in {event.thread_id for event in batch}:
+                self.notifications.send("events", thread_id)
+            async with self._written:
+                self._done += len(batch)
+                self._written.notify_all()
