@@ -6,7 +6,7 @@ SHELL   = /bin/bash
 UV_PIP  = uv pip install --quiet --python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock regen regen-check capabilities capabilities-check capture parity parity-record \
+.PHONY: help setup run test check format lock regen regen-check upgrade upgrade-pages capabilities capabilities-check capture parity parity-record \
   bench oracle oracle-setup oracle-lock clean
 
 help: ## list the targets
@@ -49,6 +49,12 @@ capture: setup oracle-setup ## ask the reference for its contract, write openapi
 
 regen: setup ## write allograph/generated from the contract and report what changed
 	@$(BIN)/python -m scripts.contract regen
+
+upgrade: setup ## go to another version of the reference: make upgrade VERSION=0.16.7 [OPTIONS=--dry-run|--record]
+	@$(BIN)/python -m scripts.upgrade to $(or $(VERSION),$(error name the version, such as `make upgrade VERSION=0.16.7`)) $(OPTIONS)
+
+upgrade-pages: setup ## write tests/contract/upgrades anew, after an overlay or the report changed
+	@$(BIN)/python -m scripts.upgrade pages
 
 regen-check: setup ## fail when allograph/generated is not what `make regen` writes
 	@$(BIN)/python -m scripts.contract check

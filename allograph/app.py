@@ -30,8 +30,10 @@ from allograph.errors import ApiError
 from allograph.generated import interface, routes
 from allograph.handlers.pages import STATIC
 from allograph.runner.events import Streams
+from allograph.runner.following import Following
 from allograph.runner.graphs import Graphs
 from allograph.runner.introspect import Introspection
+from allograph.runner.recorder import Recorder
 from allograph.runner.requests import new_id
 from allograph.runner.runner import Runner
 from allograph.runner.states import States
@@ -40,6 +42,7 @@ from allograph.settings import Settings
 from allograph.store.assistants import Assistants, DefaultAssistant
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Database, Notifications
+from allograph.store.run_events import RunEvents
 from allograph.store.runs import Runs
 from allograph.store.threads import Threads
 
@@ -91,19 +94,25 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
     checkpoints = Checkpoints(database)
     runs, threads, assistants = Runs(database), Threads(database, checkpoints), Assistants(database)
     store: BaseStore = AsyncPostgresStore(database.pool)
-    streams, notifications = Streams(), Notifications(database)
+    process_id = new_id()
+    streams, notifications, run_events = Streams(), Notifications(database), RunEvents(database)
+    recorder = Recorder(run_events, notifications)
     worker = (
         Worker(
-            new_id(), settings.jobs_per_worker, runs=runs, checkpoints=checkpoints, graphs=graphs, store=store,
-            streams=streams, notifications=notifications, settings=settings, described=described(),
+            process_id, settings.jobs_per_worker, runs=runs, checkpoints=checkpoints, graphs=graphs, store=store, streams=streams,
+            notifications=notifications, run_events=run_events, recorder=recorder, settings=settings, described=described(),
         )
         if works and settings.jobs_per_worker
         else None
     )  # fmt: skip
-    runner = Runner(
-        runs, checkpoints, streams, notifications, worker, graph_ids=graphs.ids,
+    following = Following(
+        process_id, runs, threads, run_events, streams, recorder, notifications,
+        lambda run_id: worker is not None and worker.executes(run_id),
         heartbeat_seconds=settings.heartbeat_seconds, poll_seconds=settings.poll_seconds,
     )  # fmt: skip
+    runner = Runner(
+        process_id, runs, checkpoints, streams, notifications, recorder, following, worker, graph_ids=graphs.ids
+    )
     states = States(threads, checkpoints, graphs, store, parallel_updates=settings.pool_size // 2)
     return Parts(
         database, graphs, store, runner,

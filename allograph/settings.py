@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(
         2, gt=0, validation_alias="ALLOGRAPH_POLL_SECONDS", description="How often the queue is read without a notification."
     )
+    event_retention_seconds: float = Field(
+        3600, ge=0, validation_alias="ALLOGRAPH_EVENT_RETENTION_SECONDS", description="How long events of ended runs are kept."
+    )
     heartbeat_seconds: float = Field(
         5, gt=0, validation_alias="ALLOGRAPH_HEARTBEAT_SECONDS", description="Silence on a stream before a heartbeat is sent."
     )

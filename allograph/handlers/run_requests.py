@@ -24,8 +24,6 @@ def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> R
     limit = config.get("recursion_limit")
     if limit is not None and not 1 <= limit <= 1_000_000:
         raise Invalid(f"config.recursion_limit is {limit}; expected 1 to 1000000")
-    if body.stream_resumable:
-        raise Invalid("stream_resumable is true, but resumable streams are not available in this version; leave it out")
     if body.webhook is not MISSING:
         raise Invalid("webhook is given, but webhooks are not available in this version; leave it out")
     if given(body.after_seconds, 0):
@@ -46,6 +44,7 @@ def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> R
         checkpoint=_checkpoint(body, extra),
         stream_mode=list(dict.fromkeys(modes)) or ["values"],
         stream_subgraphs=body.stream_subgraphs,
+        stream_resumable=body.stream_resumable,
         interrupt_before=_nodes(getattr(body, "interrupt_before", extra.get("interrupt_before", MISSING)), "interrupt_before"),
         interrupt_after=_nodes(getattr(body, "interrupt_after", extra.get("interrupt_after", MISSING)), "interrupt_after"),
         feedback_keys=given(body.feedback_keys, None),

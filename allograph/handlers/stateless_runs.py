@@ -12,7 +12,7 @@ from allograph.errors import Invalid, NotFound
 from allograph.generated import interface, models
 from allograph.handlers.fields import shown
 from allograph.handlers.run_requests import run_request
-from allograph.handlers.thread_runs import StreamMode, cancel_of, run_json, run_path, shown_modes
+from allograph.handlers.thread_runs import StreamMode, cancel_of, event_number, followed, run_json, run_path, shown_modes
 from allograph.replies import EventStream, Json, LateJson
 from allograph.runner.runner import Runner
 from allograph.store.runs import COLUMNS, Runs
@@ -49,7 +49,7 @@ class StatelessRuns(interface.StatelessRuns):
         run = await self.runner.accept(run_request(body), None, follow="events")
         path = f"/runs/{run.run_id}"
         return EventStream(
-            self.runner.frames(run.reader),
+            self.runner.following.frames(followed(run)),
             {"location": f"{path}/stream", "content-location": path},
             cancel_of(self.runner, run, body.on_disconnect),
         )
@@ -58,7 +58,7 @@ class StatelessRuns(interface.StatelessRuns):
         run = await self.runner.accept(run_request(body), None, follow="end")
         path = run_path(run.thread_id, run.run_id)
         return LateJson(
-            self.runner.output(run.reader, run.thread_id, run.run_id),
+            self.runner.following.output(followed(run)),
             {"location": f"{path}/join", "content-location": path},
             cancel_of(self.runner, run, body.on_disconnect),
         )
@@ -70,6 +70,7 @@ class StatelessRuns(interface.StatelessRuns):
         row = await self.runs.find(run_id)
         if row is None:
             raise NotFound(f"Run {run_id} not found.")
-        reader = await self.runner.join(row["thread_id"], run_id, "events")
+        after = event_number(request.headers.get("last-event-id"))
+        joined = await self.runner.following.join(row["thread_id"], run_id, "events", after)
         path = f"/runs/{run_id}"
-        return EventStream(self.runner.frames(reader, modes), {"location": f"{path}/stream", "content-location": path})
+        return EventStream(self.runner.following.frames(joined, modes), {"location": f"{path}/stream", "content-location": path})

@@ -15,6 +15,7 @@ from allograph.generated import interface, models
 from allograph.handlers.fields import encoded, given, shown
 from allograph.handlers.run_requests import run_request
 from allograph.replies import Accepted, EventStream, Json, LateJson, NoContent
+from allograph.runner.following import Joined
 from allograph.runner.runner import AcceptedRun, Runner
 from allograph.runner.states import not_found
 from allograph.store.database import Row
@@ -48,7 +49,7 @@ class ThreadRuns(interface.ThreadRuns):
         run = await self.runner.accept(run_request(body), thread_id, follow="events")
         path = run_path(run.thread_id, run.run_id)
         return EventStream(
-            self.runner.frames(run.reader),
+            self.runner.following.frames(followed(run)),
             {"location": f"{path}/stream", "content-location": path},
             cancel_of(self.runner, run, body.on_disconnect),
         )
@@ -59,7 +60,7 @@ class ThreadRuns(interface.ThreadRuns):
         run = await self.runner.accept(run_request(body), thread_id, follow="end")
         path = run_path(run.thread_id, run.run_id)
         return LateJson(
-            self.runner.output(run.reader, run.thread_id, run.run_id),
+            self.runner.following.output(followed(run)),
             {"location": f"{path}/join", "content-location": path},
             cancel_of(self.runner, run, body.on_disconnect),
         )
@@ -122,10 +123,10 @@ class ThreadRuns(interface.ThreadRuns):
     async def join_run(
         self, request: Request, thread_id: UUID, run_id: UUID, *, cancel_on_disconnect: bool = False
     ) -> Json[Any]:
-        reader = await self.runner.join(thread_id, run_id, "end")
+        joined = await self.runner.following.join(thread_id, run_id, "end")
         path = run_path(thread_id, run_id)
         return LateJson(
-            self.runner.output(reader, thread_id, run_id),
+            self.runner.following.output(joined),
             {"location": f"{path}/join", "content-location": path},
             self._cancel_when_left(thread_id, run_id, cancel_on_disconnect),
         )
@@ -134,10 +135,10 @@ class ThreadRuns(interface.ThreadRuns):
         self, request: Request, thread_id: UUID, run_id: UUID, *, stream_mode: Sequence[StreamMode] | None = None,
         cancel_on_disconnect: bool = False, last_event_id: str | None = None,
     ) -> EventStream[models.StreamEvent]:  # fmt: skip
-        reader = await self.runner.join(thread_id, run_id, "events")
+        joined = await self.runner.following.join(thread_id, run_id, "events", event_number(last_event_id))
         path = run_path(thread_id, run_id)
         return EventStream(
-            self.runner.frames(reader, shown_modes(stream_mode or ())),
+            self.runner.following.frames(joined, shown_modes(stream_mode or ())),
             {"location": f"{path}/stream", "content-location": path},
             self._cancel_when_left(thread_id, run_id, cancel_on_disconnect),
         )
@@ -148,11 +149,28 @@ class ThreadRuns(interface.ThreadRuns):
     async def _ended(self, thread_id: UUID, run_id: UUID) -> None:
         """Return when the run has really ended; at once if it has, or if there is none."""
         try:
-            reader = await self.runner.join(thread_id, run_id, "end")
+            joined = await self.runner.following.join(thread_id, run_id, "end")
         except NotFound:
             return
-        async for _ in self.runner.output(reader, thread_id, run_id):
+        async for _ in self.runner.following.output(joined):
             pass
+
+
+def followed(run: AcceptedRun) -> Joined:
+    """The view of a run that was accepted with `follow`."""
+    assert run.joined is not None
+    return run.joined
+
+
+def event_number(last_event_id: str | None) -> int | None:
+    """`Last-Event-ID` as the number of an event; "-1" and "-" mean: from the beginning."""
+    if last_event_id is None or last_event_id == "":
+        return None
+    if last_event_id in ("-1", "-"):
+        return 0
+    if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18:
+        return int(last_event_id)
+    raise Invalid(f"Last-Event-ID is {last_event_id[:50]!r}; expected the id of an event that was received, or -1 for all")
 
 
 def run_json(row: Row) -> bytes:

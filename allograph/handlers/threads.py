@@ -13,8 +13,10 @@ from allograph.encoding import dumps
 from allograph.errors import BadRequest, Conflict, Invalid
 from allograph.generated import interface, models
 from allograph.handlers.extract import Extraction
+from allograph.handlers.thread_runs import event_number
 from allograph.handlers.fields import checked_offset, given, minimal, page, plain, shown
-from allograph.replies import Json, NoContent
+from allograph.replies import EventStream, Json, NoContent
+from allograph.runner.following import ThreadStreamMode
 from allograph.runner.requests import new_id
 from allograph.runner.runner import Runner
 from allograph.runner.states import States, not_found
@@ -161,8 +163,13 @@ class Threads(interface.Threads):
         )
         return Json(dumps(history))
 
-    # Not written yet: naming the interface's own method says so to the type checker, and the operation answers 501.
-    join_thread_stream = interface.Threads.join_thread_stream
+    async def join_thread_stream(
+        self, request: Request, thread_id: UUID, *, stream_modes: Sequence[ThreadStreamMode] = ("run_modes",),
+        stream_mode: Sequence[ThreadStreamMode] | None = None, last_event_id: str | None = None,
+    ) -> EventStream[models.StreamEvent]:  # fmt: skip
+        await self._get(thread_id)
+        frames = self.runner.following.thread_frames(thread_id, stream_mode or stream_modes, event_number(last_event_id))
+        return EventStream(frames)
 
     async def _get(self, thread_id: UUID) -> Row:
         row = await self.threads.get(thread_id)

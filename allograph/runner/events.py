@@ -1,15 +1,16 @@
 """The events of a run, in order, from the one task that writes them to any number of readers.
 
-A `RunStream` exists while a run executes here or somebody waits for it here. Each event gets the next number of its run. A
-reader sees every event from where it began, once and in order, then the end; it never slows the writer: what it has not read
-yet is kept up to `MAX_BACKLOG` bytes, and a reader that falls behind that is cut off with an error event.
+A `RunStream` exists while a run executes here or somebody waits for it here. It has one source: the execution in this process
+(`append`), or what another process wrote down (`feed`). Each event gets the next number of its run. A reader sees every event
+from where it began, once and in order, then the end; it never slows the writer: what it has not read yet is kept up to
+`MAX_BACKLOG` bytes, and a reader that falls behind that is cut off with an error event.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
@@ -25,12 +26,7 @@ class Event:
     name: str
     """What follows `event:` on the wire: a stream mode, with the namespace of a subgraph behind `|`."""
     frame: bytes
-    """The event as it stands on the wire, without an `id:` line."""
-
-    @property
-    def mode(self) -> str:
-        """The stream mode that it belongs to: `messages` for `messages/partial` and for `messages|child:<id>`."""
-        return self.name.partition("|")[0].partition("/")[0]
+    """The event as it stands on the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +41,32 @@ GONE = Ended("interrupted", b"{}")
 """A run that is over and of which nothing is left: rolled back, deleted, or its thread was temporary."""
 
 
-def frame(name: str, data: bytes) -> bytes:
+def frame(name: str, data: bytes, event_id: int | None = None) -> bytes:
     """An event in SSE framing, with the reference's CRLF line ends."""
-    return b"event: %b\r\ndata: %b\r\n\r\n" % (name.encode(), data)
+    if event_id is None:
+        return b"event: %b\r\ndata: %b\r\n\r\n" % (name.encode(), data)
+    return b"event: %b\r\ndata: %b\r\nid: %d\r\n\r\n" % (name.encode(), data, event_id)
+
+
+def mode_of(name: str) -> str:
+    """The stream mode that an event belongs to: `messages` for `messages/partial` and for `messages|child:<id>`."""
+    return name.partition("|")[0].partition("/")[0]
 
 
 class RunStream:
     """The log of one run in this process."""
 
-    def __init__(self, run_id: UUID) -> None:
+    def __init__(self, run_id: UUID, thread_id: UUID) -> None:
         self.run_id = run_id
+        self.thread_id = thread_id
+        self.with_ids = False
+        """Events carry their numbers as SSE ids: the run is resumable."""
+        self.record: Callable[[int, str, bytes], None] | None = None
+        """Takes number, name and data of each event that is appended, for readers in other processes."""
+        self.throttle: Callable[[], Awaitable[None]] | None = None
+        """Makes the run wait when what is written down piles up."""
+        self.catching_up = asyncio.Lock()
+        """Held while what another process wrote down is fed."""
         self.stored = False
         """The run is in the table: when it is not there any more, it is over."""
         self.ended: Ended | None = None
@@ -65,11 +77,35 @@ class RunStream:
         self._waiting: set[Reader] = set()
         self._end_waiters: set[asyncio.Future[Ended]] = set()
 
+    @property
+    def position(self) -> int:
+        """The number of the next event."""
+        return self._next
+
     def append(self, name: str, data: bytes) -> None:
-        event = Event(self._next, name, frame(name, data))
+        """The next event of a run that executes here."""
+        seq = self._next
         self._next += 1
-        if not self._readers:
+        if self.record:
+            self.record(seq, name, data)
+        if self._readers:
+            self._keep(Event(seq, name, frame(name, data, seq if self.with_ids else None)))
+
+    def feed(self, seq: int, name: str, data: bytes) -> None:
+        """An event that another process wrote down; one that was fed before is passed over."""
+        if seq < self._next:
             return
+        self._next = seq + 1
+        if self._readers:
+            self._keep(Event(seq, name, frame(name, data, seq if self.with_ids else None)))
+
+    def skip_to(self, position: int) -> None:
+        """Begin at a later event; readers that wait for the next one wait for that."""
+        self._next = max(self._next, position)
+        for reader in self._readers:
+            reader.position = max(reader.position, position)
+
+    def _keep(self, event: Event) -> None:
         self._events.append(event)
         self._bytes += len(event.frame)
         while self._bytes > MAX_BACKLOG:
@@ -109,6 +145,10 @@ class RunStream:
             self._end_waiters.discard(waiter)
 
     @property
+    def readers(self) -> int:
+        return len(self._readers)
+
+    @property
     def idle(self) -> bool:
         """Nobody reads it and nobody waits for it."""
         return not self._readers and not self._waiting
@@ -116,8 +156,11 @@ class RunStream:
     def _unread(self, position: int) -> list[Event]:
         if not self._events or position >= self._next:
             return []
-        start = max(0, position - self._events[0].seq)
-        return list(islice(self._events, start, None))
+        # Numbers are without gaps but where another process began to write down in the middle of a run.
+        start = min(max(0, position - self._events[0].seq), len(self._events) - 1)
+        while start > 0 and self._events[start - 1].seq >= position:
+            start -= 1
+        return [event for event in islice(self._events, start, None) if event.seq >= position]
 
     def _forget_read(self) -> None:
         behind = min((reader.position for reader in self._readers), default=self._next)
@@ -184,12 +227,15 @@ class Streams:
     def __init__(self) -> None:
         self._streams: dict[UUID, RunStream] = {}
 
-    def open(self, run_id: UUID) -> RunStream:
+    def open(self, run_id: UUID, thread_id: UUID) -> RunStream:
         """The stream of a run that has not ended, made when it is asked for first."""
         stream = self._streams.get(run_id)
         if stream is None:
-            stream = self._streams[run_id] = RunStream(run_id)
+            stream = self._streams[run_id] = RunStream(run_id, thread_id)
         return stream
+
+    def of_thread(self, thread_id: UUID) -> list[RunStream]:
+        return [stream for stream in self._streams.values() if stream.thread_id == thread_id]
 
     def get(self, run_id: UUID) -> RunStream | None:
         return self._streams.get(run_id)

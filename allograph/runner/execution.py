@@ -138,6 +138,8 @@ class Execution:
             async with deadline, contextlib.aclosing(self._chunks(graph, payload, config, modes)) as chunks:
                 async for namespace, mode, chunk in chunks:
                     self._log_chunk(namespace, mode, chunk, modes, gatherer)
+                    if self.stream.throttle:
+                        await self.stream.throttle()
         except TimeoutError as error:
             if deadline.expired():
                 raise RunTimeoutError(f"the run took longer than {self.timeout:g} seconds") from error

@@ -55,9 +55,10 @@ class Recorder:
         self._put += 1
         self._there.set()
 
-    @property
-    def full(self) -> bool:
-        return self._bytes > MAX_WAITING
+    async def throttle(self) -> None:
+        """Wait while more than `MAX_WAITING` bytes are waiting for the database."""
+        if self._bytes > MAX_WAITING:
+            await self.flush()
 
     async def flush(self) -> None:
         """Return when everything that was put before is in the table."""

@@ -29,10 +29,14 @@ class RunRequest:
     checkpoint: dict[str, Any] = field(default_factory=dict)
     stream_mode: list[str] = field(default_factory=lambda: ["values"])
     stream_subgraphs: bool = False
+    stream_resumable: bool = False
+    """Keep the events, so that clients can come back for them."""
     interrupt_before: Any = None
     interrupt_after: Any = None
     feedback_keys: list[str] | None = None
     multitask_strategy: str = "enqueue"
+    after_seconds: float = 0
+    """Do not start earlier than this many seconds from now."""
     create_thread: bool = False
     """Make the thread if it does not exist."""
     keep_thread: bool = False
@@ -88,7 +92,7 @@ def build_run(
                 **assistant_config.get("configurable", {}), **config.get("configurable", {}), **request.checkpoint,
                 "langgraph_auth_user": None, "langgraph_auth_user_id": "", "langgraph_auth_permissions": [],
                 "langgraph_request_id": str(request_id), "__request_start_time_ms__": int(time.time() * 1000),
-                "__after_seconds__": 0,
+                "__after_seconds__": request.after_seconds,
                 "run_id": str(run_id), "thread_id": str(thread_id), **own, "user_id": "",
             },
             "metadata": metadata,
@@ -101,7 +105,7 @@ def build_run(
         "feedback_keys": request.feedback_keys,
         "temporary": temporary,
         "subgraphs": request.stream_subgraphs,
-        "resumable": False,
+        "resumable": request.stream_resumable,
         "checkpoint_during": request.checkpoint_during,
         "durability": request.durability,
     }  # fmt: skip
@@ -111,5 +115,5 @@ def build_run(
         multitask_strategy=request.multitask_strategy,
         thread_metadata=own if known is not None or temporary else {**request.metadata, **own},
         thread_config=dumps(thread_config), creates_thread=known is None,
-        temporary=temporary,
+        temporary=temporary, resumable=request.stream_resumable, after_seconds=request.after_seconds,
     )  # fmt: skip

@@ -1,26 +1,21 @@
-"""What handlers ask for: accept a run, follow it, wait for it, end it.
-
-Whoever is told of a run's end is told by its `RunStream`. In the process that executes the run, the worker ends it. Elsewhere
-a notification does, and, since notifications can be lost, a look at the table every few seconds.
-"""
+"""What handlers ask for: accept runs, and end them. `Following` is how they follow them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-import psycopg
-from psycopg_pool import PoolTimeout
 from uuid_utils.compat import uuid4
 
-from allograph.encoding import dumps
 from allograph.errors import Conflict, Invalid, NotFound
-from allograph.runner.events import GONE, Ended, Reader, SlowReaderError, Streams, frame
+from allograph.runner.events import Ended, Streams
+from allograph.runner.following import Follow, Following, Joined
+from allograph.runner.recorder import Recorder
 from allograph.runner.requests import RunRequest, build_run
 from allograph.runner.worker import Worker
 from allograph.store.assistants import default_assistant_id
@@ -30,18 +25,13 @@ from allograph.store.runs import CancelAction, ClaimedRun, Runs, RunStatus
 
 log = logging.getLogger("allograph.runner")
 
-Follow = Literal["events", "end"]
-"""What a client wants of a run: everything that it streams, or only its output."""
-
-HEARTBEAT = b": heartbeat\r\n\r\n"
-
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRun:
     """A run that is stored: it will end, whatever happens to this process."""
 
     row: Row
-    reader: Reader | None = None
+    joined: Joined | None = None
     """Sees every event of the run; there when `follow` was asked for."""
 
     @property
@@ -57,27 +47,29 @@ class Runner:
     """The runs of this process's clients. `worker` is None in a process that only serves the API."""
 
     def __init__(
-        self, runs: Runs, checkpoints: Checkpoints, streams: Streams, notifications: Notifications, worker: Worker | None, *,
-        graph_ids: Sequence[str], heartbeat_seconds: float, poll_seconds: float,
+        self, process_id: UUID, runs: Runs, checkpoints: Checkpoints, streams: Streams, notifications: Notifications,
+        recorder: Recorder, following: Following, worker: Worker | None, *, graph_ids: Sequence[str],
     ) -> None:  # fmt: skip
+        self.process_id = process_id
         self.runs = runs
         self.checkpoints = checkpoints
         self.streams = streams
         self.notifications = notifications
+        self.recorder = recorder
+        self.following = following
         self.worker = worker
         self.graph_ids = graph_ids
-        self.heartbeat_seconds = heartbeat_seconds
-        self.poll_seconds = poll_seconds
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        self.notifications.on("ended", self._on_ended)
         self.notifications.on("cancel", self._on_cancel)
+        self.notifications.on("follow", self._on_follow)
         self.notifications.on("queue", lambda _: self.worker.wake() if self.worker else None)
+        self.following.start()
         self.notifications.start()
+        self.recorder.start()
         if self.worker:
             await self.worker.start()
-        self._spawn(self._poll_forever())
 
     def drain(self, grace_seconds: float) -> None:
         """The process will stop: take no more runs, and let those that execute go on for at most this long."""
@@ -88,6 +80,8 @@ class Runner:
         """Wait for what drains, hand back the rest."""
         if self.worker:
             await self.worker.stop()
+        await self.following.stop()
+        await self.recorder.stop()
         await self.notifications.stop()
         for task in list(self._tasks):
             task.cancel()
@@ -121,20 +115,24 @@ class Runner:
             if not await self.checkpoints.exists(thread_id, str(checkpoint_id), namespace):
                 raise Invalid(f"checkpoint_id is {checkpoint_id}, and thread {thread_id} has no such checkpoint")
         run = build_run(request, found, thread_id, known, uuid4())
-        reader = self.streams.open(run.run_id).read(events=follow == "events") if follow else None
+        resumable = request.stream_resumable
+        reader = self.following.begin(run.run_id, run.thread_id, follow, resumable=resumable) if follow else None
+        # Another process that executes the run writes its events down for us. Of the end, a thread that stays tells enough.
+        follower = self.process_id if follow == "events" or (follow and run.temporary) else None
         only_if_idle = request.multitask_strategy == "reject"
         reserved = self.worker is not None and self.worker.reserve()
         row = None
         try:
             row = await self.runs.create(
-                run, only_if_idle=only_if_idle, worker_id=self.worker.worker_id if self.worker and reserved else None
-            )
+                run, only_if_idle=only_if_idle, follower=follower,
+                worker_id=self.worker.worker_id if self.worker and reserved else None,
+            )  # fmt: skip
         finally:
             starts = row is not None and row["status"] == "running"
             if self.worker and reserved and not starts:
                 self.worker.release()
             if row is None and reader:
-                self.leave(reader)
+                self.following.leave(reader)
         if row is None:
             if only_if_idle:
                 raise Conflict(
@@ -149,7 +147,7 @@ class Runner:
             row["status"] = "pending"
         else:
             self._queued()
-        return AcceptedRun(row, reader)
+        return AcceptedRun(row, Joined(run.run_id, run.thread_id, reader) if reader else None)
 
     async def accept_batch(self, requests: Sequence[RunRequest]) -> list[Row]:
         """Store several stateless runs, all or none."""
@@ -168,59 +166,6 @@ class Runner:
         if self.worker:
             self.worker.wake()
         self.notifications.send("queue")
-
-    # -- follow ---------------------------------------------------------------------------------------------------------------
-
-    async def join(self, thread_id: UUID, run_id: UUID, follow: Follow) -> Reader | None:
-        """A reader of what a run will still stream, or of its end; None when it has ended. Raises `NotFound` for an unknown run."""
-        reader = self.streams.open(run_id).read(events=follow == "events")
-        try:
-            row = await self.runs.get(thread_id, run_id)
-        except BaseException:
-            self.leave(reader)
-            raise
-        # A temporary thread goes with its run: its end may have been told before the row could be read.
-        if row is None and not reader.stream.ended:
-            self.leave(reader)
-            raise NotFound(f"Run {run_id} not found in thread {thread_id}.")
-        if row is not None and row["status"] not in ("pending", "running") and not reader.stream.ended:
-            self.leave(reader)
-            return None
-        reader.stream.stored = True
-        return reader
-
-    def leave(self, reader: Reader) -> None:
-        """Every reader that `accept` or `join` gave is left once."""
-        with reader:
-            pass
-        self.streams.leave(reader.stream.run_id, executing=self.worker.executing if self.worker else ())
-
-    async def frames(self, reader: Reader | None, modes: Collection[str] = ()) -> AsyncGenerator[bytes, None]:
-        """The events of a run as they go on the wire, all that are ready in one piece; of all modes, or of `modes`."""
-        if reader is None:
-            return
-        try:
-            while (events := await reader.next(self.heartbeat_seconds)) is not None:
-                if not events:
-                    yield HEARTBEAT
-                elif chunk := b"".join(event.frame for event in events if not modes or event.mode in modes):
-                    yield chunk
-        except SlowReaderError:
-            yield frame("error", dumps({"error": "SlowReaderError", "message": str(SlowReaderError.__doc__)}))
-        finally:
-            self.leave(reader)
-
-    async def output(self, reader: Reader | None, thread_id: UUID, run_id: UUID) -> AsyncGenerator[bytes, None]:
-        """The JSON that wait and join answer, behind white space for as long as the run takes."""
-        if reader is None:
-            yield (await self._ended([run_id])).get(run_id, GONE).output
-            return
-        try:
-            while (ended := await reader.stream.wait(self.heartbeat_seconds)) is None:
-                yield b"\n"
-            yield ended.output
-        finally:
-            self.leave(reader)
 
     # -- end ------------------------------------------------------------------------------------------------------------------
 
@@ -248,7 +193,7 @@ class Runner:
 
     def _on_cancel(self, run_id: str) -> None:
         # The action is on the row; the lease's next look would find it too, only later.
-        if self.worker and UUID(run_id) in self.worker.executing:
+        if self.worker and self.worker.executes(UUID(run_id)):
             self._spawn(self._cancel_as_asked(UUID(run_id)))
 
     async def _cancel_as_asked(self, run_id: UUID) -> None:
@@ -256,48 +201,11 @@ class Runner:
         if action and self.worker:
             self.worker.cancel(run_id, action)
 
-    def _on_ended(self, run_id: str) -> None:
-        if self.streams.get(UUID(run_id)) and not self._executes(UUID(run_id)):
-            self._spawn(self._tell([UUID(run_id)]))
-
-    async def _poll_forever(self) -> None:
-        while True:
-            await asyncio.sleep(self.poll_seconds)
-            waiting = [run_id for run_id in self.streams.waiting if not self._executes(run_id)]
-            if waiting:
-                with contextlib.suppress(psycopg.Error, PoolTimeout):
-                    await self._tell(waiting)
-
-    def _executes(self, run_id: UUID) -> bool:
-        return self.worker is not None and run_id in self.worker.executing
-
-    async def _tell(self, run_ids: Sequence[UUID]) -> None:
-        """End the streams of those of these runs that are over."""
-        active = await self.runs.active(run_ids)
-        over = [run_id for run_id in run_ids if run_id not in active]
-        if not over:
-            return
-        ended = await self._ended(over)
-        for run_id in over:
-            if not self._executes(run_id):
-                self.streams.end(run_id, ended.get(run_id, GONE))
-
-    async def _ended(self, run_ids: Sequence[UUID]) -> dict[UUID, Ended]:
-        return {row["run_id"]: Ended(row["status"], _output_of(row)) for row in await self.runs.ended(run_ids)}
+    def _on_follow(self, subject: str) -> None:
+        if self.worker:
+            self.worker.record(UUID(subject))
 
     def _spawn(self, coroutine: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _output_of(row: Row) -> bytes:
-    """What join answers for a run that ended before: the thread's state now, or the error."""
-    if row["status"] in ("error", "timeout"):
-        return b'{"__error__":%b}' % (row["error"].body if row["error"] else b"null")
-    values = row["values"].parsed() if row["values"] else {}
-    if row["resting_status"] == "interrupted" and isinstance(values, dict):
-        asked = [one for of_task in row["interrupts"].parsed().values() for one in of_task]
-        if asked:
-            values["__interrupt__"] = asked
-    return dumps(values)

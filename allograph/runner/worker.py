@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -18,13 +18,16 @@ from langgraph.store.base import BaseStore
 from psycopg_pool import PoolTimeout
 
 from allograph.encoding import dumps
-from allograph.runner.events import GONE, Ended, Streams
+from allograph.runner.events import GONE, Ended, RunStream, Streams
 from allograph.runner.execution import Execution, Result, error_shown
+from allograph.runner.following import end_event
 from allograph.runner.graphs import Graphs
 from allograph.runner.lease import Lease
+from allograph.runner.recorder import Recorder
 from allograph.settings import Settings
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Notifications, Row
+from allograph.store.run_events import END, RunEvents, StoredEvent
 from allograph.store.runs import CancelAction, ClaimedRun, Outcome, Runs
 
 log = logging.getLogger("allograph.worker")
@@ -39,7 +42,8 @@ class Worker:
 
     def __init__(
         self, worker_id: UUID, capacity: int, *, runs: Runs, checkpoints: Checkpoints, graphs: Graphs, store: BaseStore,
-        streams: Streams, notifications: Notifications, settings: Settings, described: Mapping[str, Any],
+        streams: Streams, notifications: Notifications, run_events: RunEvents, recorder: Recorder, settings: Settings,
+        described: Mapping[str, Any],
     ) -> None:  # fmt: skip
         self.worker_id = worker_id
         self.capacity = capacity
@@ -49,6 +53,8 @@ class Worker:
         self.store = store
         self.streams = streams
         self.notifications = notifications
+        self.run_events = run_events
+        self.recorder = recorder
         self.settings = settings
         self.described = described
         self._executing: dict[UUID, tuple[Execution, asyncio.Task[None]]] = {}
@@ -102,9 +108,8 @@ class Worker:
 
     # -- room -----------------------------------------------------------------------------------------------------------------
 
-    @property
-    def executing(self) -> Sequence[UUID]:
-        return list(self._executing)
+    def executes(self, run_id: UUID) -> bool:
+        return run_id in self._executing
 
     def reserve(self) -> bool:
         """Keep room for a run that is about to be accepted; give it back with `start_run` or `release`.
@@ -157,6 +162,7 @@ class Worker:
                 for row in await self.runs.reclaim(self.settings.job_max_retries):
                     log.warning("run %s lost its worker in attempt %d; it is %s now", row["run_id"], row["attempt"], row["status"])
                 await self.runs.sweep()
+                await self.run_events.sweep(self.settings.event_retention_seconds)
             except (psycopg.Error, PoolTimeout) as error:
                 log.warning("looking for lost runs again after: %s", str(error).strip())
             await asyncio.sleep(self.settings.lease_seconds / 2)
@@ -164,21 +170,31 @@ class Worker:
     # -- execution ------------------------------------------------------------------------------------------------------------
 
     def _begin(self, run: ClaimedRun) -> None:
+        stream = self.streams.open(run.run_id, run.thread_id)
+        stream.with_ids = run.resumable
         execution = Execution(
-            run, self.streams.open(run.run_id), graphs=self.graphs, checkpoints=self.checkpoints, store=self.store,
+            run, stream, graphs=self.graphs, checkpoints=self.checkpoints, store=self.store,
             timeout=self.settings.job_timeout_seconds, described=self.described,
         )  # fmt: skip
         task = asyncio.create_task(self._execute(execution), name=f"run-{run.run_id}")
         self._executing[run.run_id] = (execution, task)
 
     async def _execute(self, execution: Execution) -> None:
-        run = execution.run
+        run, stream = execution.run, execution.stream
         more = True
         try:
+            if run.recorded:
+                await self._go_on_recording(run, stream)
             result = await execution.execute()
+            if stream.record:
+                await self.recorder.flush()
             left = await self._write_end(run, result)
             if left is not None:
-                self.streams.end(run.run_id, Ended(result.outcome.status, result.output))
+                ended = Ended(result.outcome.status, result.output)
+                if stream.record:
+                    stream.record(stream.position, END, end_event(ended))
+                    await self.recorder.flush()
+                self.streams.end(run.run_id, ended)
                 self.notifications.send("ended", run.run_id)
                 more = left > 0
             else:
@@ -194,6 +210,25 @@ class Worker:
                 self.wake()
             if more and self._stopping:
                 self.notifications.send("queue")
+
+    async def _go_on_recording(self, run: ClaimedRun, stream: RunStream) -> None:
+        """Write this run's events down, behind those of its earlier attempts, which readers here are shown first."""
+        while rows := await self.run_events.of_run(run.run_id, stream.position - 1):
+            for row in rows:
+                stream.feed(row["seq"], row["name"], row["data"])
+        self._record(stream)
+
+    def _record(self, stream: RunStream) -> None:
+        def record(seq: int, name: str, data: bytes) -> None:
+            self.recorder.put(StoredEvent(stream.thread_id, stream.run_id, seq, name, data))
+
+        stream.record, stream.throttle = record, self.recorder.throttle
+
+    def record(self, subject: UUID) -> None:
+        """Write down from now on what a run, or the run of a thread, streams, if it executes here."""
+        for execution, _ in self._executing.values():
+            if subject in (execution.run.run_id, execution.run.thread_id) and not execution.stream.record:
+                self._record(execution.stream)
 
     async def _write_end(self, run: ClaimedRun, result: Result) -> int | None:
         """Write the end, however long the database is away: whether it still counts, the lease decides.
@@ -256,6 +291,8 @@ class Worker:
                     task.cancel()
             elif row["cancel_action"]:
                 self.cancel(run_id, row["cancel_action"])
+            elif row["followed"]:
+                self.record(run_id)
         self._unseen = unseen
 
     def _on_lost(self) -> None:

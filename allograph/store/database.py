@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import secrets
 import select
 from collections.abc import AsyncIterator, Callable
 from importlib import resources
@@ -35,7 +36,10 @@ MIGRATION_LOCK = 0x416C6C6F
 """The advisory lock under which one process migrates while the others wait ("Allo")."""
 
 CHANNEL = "allograph"
-"""The one NOTIFY channel; the payload is `<topic>:<id>`."""
+"""The one NOTIFY channel; the payload is `<topic>:<id>`, with `:<sender>` behind it where the sender knows already."""
+
+NOTIFY_SECONDS = 0.005
+"""Pause between two messages to other processes; what comes meanwhile goes out together."""
 
 class _AsGiven(Loader):
     """Reads a `json` column without parsing it: most are passed on to a client as they are."""
@@ -147,6 +151,7 @@ class Notifications:
         self.database = database
         self._callbacks: dict[str, Callable[[str], None]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._sender = secrets.token_hex(4)
         self._unsent: dict[str, None] = {}
         self._sending: asyncio.Task[None] | None = None
 
@@ -165,12 +170,12 @@ class Notifications:
                 await self._task
 
     def send(self, topic: str, subject: object = "") -> None:
-        """Tell all processes, soon, what was committed already.
+        """Tell the other processes, soon, what was committed already.
 
         Not part of the statement that changed something: transactions that notify commit one after the other, each with its
-        own flush to the disk. What gathers while one message is under way goes out in the next.
+        own flush to the disk.
         """
-        self._unsent[f"{topic}:{subject}"] = None
+        self._unsent[f"{topic}:{subject}:{self._sender}"] = None
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send(), name="notify")
 
@@ -181,6 +186,7 @@ class Notifications:
                 await self.database.execute("SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload", [CHANNEL, payloads])
             except (psycopg.Error, PoolTimeout) as error:
                 log.warning("%d notifications were not sent; others will find out by looking: %s", len(payloads), str(error).strip())
+            await asyncio.sleep(NOTIFY_SECONDS)
 
     async def _listen(self) -> None:
         while True:
@@ -188,8 +194,8 @@ class Notifications:
                 async with await psycopg.AsyncConnection.connect(self.database.conninfo, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     async for notification in connection.notifies():
-                        topic, _, subject = notification.payload.partition(":")
-                        if callback := self._callbacks.get(topic):
+                        topic, subject, *sender = notification.payload.split(":")
+                        if sender != [self._sender] and (callback := self._callbacks.get(topic)):
                             callback(subject)
             except psycopg.Error as error:
                 log.warning("listening for notifications again after: %s", error)

@@ -29,9 +29,14 @@ COLUMNS = (
 
 _SHOWN: LiteralString = (
     "runs.run_id, runs.thread_id, runs.assistant_id, runs.created_at, runs.updated_at, runs.metadata, runs.status, runs.kwargs,"
-    " runs.multitask_strategy, NULL AS langsmith_session_name"
+    " runs.multitask_strategy, NULL AS langsmith_session_name, runs.resumable"
 )
-_CLAIMED: LiteralString = _SHOWN + ", runs.attempt, runs.worker_id, runs.cancel_action"
+# `recorded`: its events are written down, for readers in other processes or for later.
+_CLAIMED: LiteralString = (
+    _SHOWN + ", runs.attempt, runs.worker_id, runs.cancel_action, runs.resumable OR runs.followed"
+    " OR coalesce(runs.follower <> %(worker_id)s::uuid, false)"
+    " OR EXISTS (SELECT FROM threads AS t WHERE t.thread_id = runs.thread_id AND t.followed_until > now()) AS recorded"
+)
 
 # One active run more on a thread that exists.
 _ON_THREAD: LiteralString = """
@@ -59,9 +64,11 @@ WITH thread AS (
 _INSERT: LiteralString = f""",
 run AS (
     INSERT INTO runs (
-        run_id, thread_id, assistant_id, graph_id, metadata, kwargs, multitask_strategy, run_after, status, worker_id, attempt
+        run_id, thread_id, assistant_id, graph_id, metadata, kwargs, multitask_strategy, resumable, follower, run_after, status,
+        worker_id, attempt
     )
     SELECT %(run_id)s, thread_id, %(assistant_id)s, %(graph_id)s, %(metadata)s, %(kwargs)s, %(multitask_strategy)s,
+        %(resumable)s, %(follower)s,
         now() + make_interval(secs => %(after_seconds)s::float8),
         CASE WHEN at_once THEN 'running' ELSE 'pending' END, CASE WHEN at_once THEN %(worker_id)s::uuid END, at_once::integer
     FROM thread, LATERAL (
@@ -208,6 +215,8 @@ released AS (
 SELECT active_runs FROM released
 """
 
+_MARK_FOLLOWED: LiteralString = "UPDATE runs SET followed = true WHERE run_id = %s AND NOT followed AND NOT resumable"
+
 _GET: LiteralString = f"SELECT {_SHOWN} FROM runs WHERE thread_id = %s AND run_id = %s"
 
 _FIND: LiteralString = f"SELECT {_SHOWN} FROM runs WHERE run_id = %s"
@@ -228,7 +237,7 @@ INSERT INTO workers (worker_id, lease_until) VALUES (%(worker_id)s, now() + make
 ON CONFLICT (worker_id) DO UPDATE SET lease_until = EXCLUDED.lease_until
 """
 
-HELD: LiteralString = "SELECT run_id, attempt, cancel_action FROM runs WHERE worker_id = %s AND status = 'running'"
+HELD: LiteralString = "SELECT run_id, attempt, cancel_action, followed FROM runs WHERE worker_id = %s AND status = 'running'"
 
 _FORGET_WORKER: LiteralString = "DELETE FROM workers WHERE worker_id = %s"
 
@@ -276,6 +285,8 @@ class NewRun:
     after_seconds: float = 0
     creates_thread: bool = False
     """Make the thread if it does not exist."""
+    resumable: bool = False
+    """Its events are kept, so that clients can come back for them."""
     temporary: bool = False
     """The thread made is deleted when the run ends."""
 
@@ -293,13 +304,17 @@ class ClaimedRun:
     cancel_action: CancelAction | None
     """Asked for while nobody held the run: end it, do not execute it."""
     kwargs: dict[str, Any]
+    resumable: bool
+    recorded: bool
+    """Its events are written down, for readers in other processes or for later."""
 
     @classmethod
     def of(cls, row: Row) -> ClaimedRun:
         kwargs = row["kwargs"].parsed()
         return cls(
-            row["run_id"], row["thread_id"], row["assistant_id"], row["worker_id"], row["attempt"], row["cancel_action"], kwargs
-        )
+            row["run_id"], row["thread_id"], row["assistant_id"], row["worker_id"], row["attempt"], row["cancel_action"], kwargs,
+            row["resumable"], row["recorded"],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,19 +336,21 @@ class Runs:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def create(self, run: NewRun, *, only_if_idle: bool = False, worker_id: UUID | None = None) -> Row | None:
+    async def create(
+        self, run: NewRun, *, only_if_idle: bool = False, follower: UUID | None = None, worker_id: UUID | None = None
+    ) -> Row | None:
         """Accept a run. With `worker_id` it starts in that worker if its thread is free (status `running` in the answer).
 
         None: there is no such thread, or `only_if_idle` was asked for and it is busy. Of a run that is pending, tell workers.
         """
-        return await self.database.fetch_one(_creating(run), _creation(run, only_if_idle, worker_id))
+        return await self.database.fetch_one(_creating(run), _creation(run, only_if_idle, follower, worker_id))
 
     async def create_all(self, runs: Sequence[NewRun]) -> list[Row]:
         """Accept several runs with threads of their own, all or none."""
         rows = []
         async with self.database.transaction() as connection:
             for run in runs:
-                cursor = await connection.execute(_creating(run), _creation(run, False, None))
+                cursor = await connection.execute(_creating(run), _creation(run, False, None, None))
                 rows.extend(await cursor.fetchall())
         return rows
 
@@ -406,6 +423,10 @@ class Runs:
         error = dumps({"error": "RunAttemptsExhausted", "message": f"the worker of this run died {max_retries + 1} times"})
         return await self.database.fetch_all(_RECLAIM, {"max_retries": max_retries, "error": error.decode()})
 
+    async def mark_followed(self, run_id: UUID) -> bool:
+        """Have the run's events written down from now on; False if they are already."""
+        return await self.database.execute(_MARK_FOLLOWED, [run_id]) > 0
+
     async def get(self, thread_id: UUID, run_id: UUID) -> Row | None:
         return await self.database.fetch_one(_GET, [thread_id, run_id])
 
@@ -438,13 +459,14 @@ def _creating(run: NewRun) -> LiteralString:
     return (_WITH_THREAD if run.creates_thread else _ON_THREAD) + _INSERT
 
 
-def _creation(run: NewRun, only_if_idle: bool, worker_id: UUID | None) -> dict[str, Any]:
+def _creation(run: NewRun, only_if_idle: bool, follower: UUID | None, worker_id: UUID | None) -> dict[str, Any]:
     return {
         "run_id": run.run_id, "thread_id": run.thread_id, "assistant_id": run.assistant_id, "graph_id": run.graph_id,
         "metadata": Jsonb(run.metadata),
         "kwargs": run.kwargs.decode(), "multitask_strategy": run.multitask_strategy, "after_seconds": run.after_seconds,
         "thread_metadata": Jsonb(run.thread_metadata), "thread_config": run.thread_config.decode(),
-        "temporary": run.temporary, "only_if_idle": only_if_idle, "worker_id": worker_id,
+        "temporary": run.temporary, "only_if_idle": only_if_idle, "worker_id": worker_id, "follower": follower,
+        "resumable": run.resumable,
     }  # fmt: skip
 
 

@@ -61,6 +61,10 @@ _LOCK: LiteralString = "SELECT active_runs FROM threads WHERE thread_id = %s FOR
 
 _DELETE: LiteralString = "DELETE FROM threads WHERE thread_id = ANY(%s) RETURNING thread_id"
 
+_FOLLOW: LiteralString = """
+UPDATE threads SET followed_until = now() + make_interval(secs => %(seconds)s) WHERE thread_id = %(thread_id)s
+"""
+
 _EXISTING: LiteralString = "SELECT thread_id FROM threads WHERE thread_id = ANY(%s)"
 
 _OF_ASSISTANT: LiteralString = "SELECT thread_id FROM threads WHERE metadata @> %s"
@@ -161,6 +165,10 @@ class Threads:
             if gone:
                 await self.checkpoints.delete(connection, gone)
         return gone
+
+    async def mark_followed(self, thread_id: UUID, seconds: float) -> None:
+        """Have the events of this thread's runs written down for as long."""
+        await self.database.execute(_FOLLOW, {"thread_id": thread_id, "seconds": seconds})
 
     async def existing(self, thread_ids: Sequence[UUID]) -> builtins.list[UUID]:
         """Those of these threads that exist."""

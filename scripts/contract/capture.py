@@ -11,14 +11,14 @@ from typing import Any
 
 import httpx
 
-from scripts.oracle import oracle
+from scripts.oracle import EXECUTABLE, oracle
 
 GRAPH = Path(__file__).parent / "graph" / "langgraph.json"
 
 
-def capture(folder: Path) -> str:
+def capture(folder: Path, executable: Path = EXECUTABLE) -> str:
     """Write `upstream.json` and `upstream.version` into `folder`; return the version of the reference."""
-    with oracle(GRAPH) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with oracle(GRAPH, executable=executable) as url, httpx.Client(base_url=url, timeout=30) as client:
         document = client.get("/openapi.json").raise_for_status().json()
         version: str = client.get("/info").raise_for_status().json()["version"]
     (folder / "upstream.json").write_bytes(encode(without_environment(document, list(json.loads(GRAPH.read_bytes())["graphs"]))))

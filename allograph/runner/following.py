@@ -1,0 +1,314 @@
+"""How clients of this process follow runs, wherever they execute.
+
+A run that executes here feeds its `RunStream` directly. One that executes elsewhere is read from `run_events`: its worker writes
+events down when the run is resumable, when a client of another process followed it from the beginning (`runs.follower`), or when
+somebody joined later (`runs.followed`) or reads the whole thread (`threads.followed_until`). Notifications say when to look; since
+they can be lost, everything that somebody waits for is also looked at every few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from allograph.encoding import RawJson, dumps, loads
+from allograph.errors import NotFound
+from allograph.runner.events import GONE, Ended, Reader, RunStream, SlowReaderError, Streams, frame, mode_of
+from allograph.runner.recorder import Recorder
+from allograph.store.database import Notifications, Row
+from allograph.store.run_events import END, RunEvents
+from allograph.store.runs import Runs
+from allograph.store.threads import Threads
+
+log = logging.getLogger("allograph.following")
+
+Follow = Literal["events", "end"]
+"""What a client wants of a run: everything that it streams, or only its output."""
+
+ThreadStreamMode = Literal["lifecycle", "run_modes", "state_update"]
+
+HEARTBEAT = b": heartbeat\r\n\r\n"
+
+THREAD_FOLLOW_SECONDS = 60.0
+"""How long a reader of a whole thread counts as there; it says so again at half of that."""
+
+STATE_MODES = ("values", "updates", "checkpoints")
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What a client that joined a run reads: what it missed, then what comes."""
+
+    run_id: UUID
+    thread_id: UUID
+    reader: Reader | None
+    """None when the run has ended."""
+    after: int | None = None
+    """Stored events behind this number come first; None for none."""
+
+
+class Following:
+    """The readers of this process. `executes` says whether a run executes here now."""
+
+    def __init__(
+        self, process_id: UUID, runs: Runs, threads: Threads, events: RunEvents, streams: Streams, recorder: Recorder,
+        notifications: Notifications, executes: Callable[[UUID], bool], *, heartbeat_seconds: float, poll_seconds: float,
+    ) -> None:  # fmt: skip
+        self.process_id = process_id
+        self.runs = runs
+        self.threads = threads
+        self.events = events
+        self.streams = streams
+        self.recorder = recorder
+        self.notifications = notifications
+        self.executes = executes
+        self.heartbeat_seconds = heartbeat_seconds
+        self.poll_seconds = poll_seconds
+        self._thread_readers: dict[UUID, set[asyncio.Event]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        self.notifications.on("ended", self._on_ended)
+        self.notifications.on("events", self._on_events)
+        self._spawn(self._look_forever())
+
+    async def stop(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -- readers --------------------------------------------------------------------------------------------------------------
+
+    def begin(self, run_id: UUID, thread_id: UUID, follow: Follow, *, resumable: bool) -> Reader:
+        """A reader of a run that is about to be stored: it will see everything."""
+        stream = self.streams.open(run_id, thread_id)
+        stream.with_ids = resumable
+        return stream.read(events=follow == "events")
+
+    async def join(self, thread_id: UUID, run_id: UUID, follow: Follow, after: int | None = None) -> Joined:
+        """Read a run from now on, or, of a resumable one, behind event number `after`. Raises `NotFound` for an unknown run."""
+        stream = self.streams.open(run_id, thread_id)
+        reader = stream.read(events=follow == "events")
+        try:
+            row = await self.runs.get(thread_id, run_id)
+            if row is None and not stream.ended:
+                # Nothing is left of a run with a temporary thread but, for a while, its events.
+                if after is not None and await self.events.last_of_run(run_id):
+                    self.leave(reader)
+                    return Joined(run_id, thread_id, None, after)
+                raise NotFound(f"Run {run_id} not found in thread {thread_id}.")
+            resumable = row is not None and row["resumable"]
+            stream.with_ids = stream.with_ids or resumable
+            if row is not None and row["status"] not in ("pending", "running") and not stream.ended:
+                self.leave(reader)
+                return Joined(run_id, thread_id, None, after if resumable else None)
+            if row is not None and follow == "events" and not self.executes(run_id):
+                await self._follow_elsewhere(stream, row)
+        except BaseException:
+            self.leave(reader)
+            raise
+        stream.stored = True
+        return Joined(run_id, thread_id, reader, after if resumable else None)
+
+    async def _follow_elsewhere(self, stream: RunStream, row: Row) -> None:
+        """Have the events of a run written down by the process that executes it, or will."""
+        if stream.readers > 1:
+            await self._catch_up(stream)
+        else:
+            stream.skip_to(await self.events.last_of_run(stream.run_id) + 1)
+        if not row["resumable"] and await self.runs.mark_followed(stream.run_id):
+            self.notifications.send("follow", stream.run_id)
+
+    def leave(self, reader: Reader) -> None:
+        """Every reader that `begin` or `join` gave is left once."""
+        with reader:
+            pass
+        run_id = reader.stream.run_id
+        self.streams.leave(run_id, executing=(run_id,) if self.executes(run_id) else ())
+
+    # -- what clients are sent ------------------------------------------------------------------------------------------------
+
+    async def frames(self, joined: Joined, modes: Collection[str] = ()) -> AsyncGenerator[bytes, None]:
+        """The events of a run as they go on the wire, all that are ready in one piece; of all modes, or of `modes`."""
+        reader = joined.reader
+        try:
+            if joined.after is not None:
+                async for chunk in self._missed(joined, joined.after, modes):
+                    yield chunk
+            while reader and (events := await reader.next(self.heartbeat_seconds)) is not None:
+                if not events:
+                    yield HEARTBEAT
+                elif chunk := b"".join(event.frame for event in events if not modes or mode_of(event.name) in modes):
+                    yield chunk
+        except SlowReaderError:
+            yield frame("error", dumps({"error": "SlowReaderError", "message": str(SlowReaderError.__doc__)}))
+        finally:
+            if reader:
+                self.leave(reader)
+
+    async def _missed(self, joined: Joined, after: int, modes: Collection[str]) -> AsyncGenerator[bytes, None]:
+        until = joined.reader.position if joined.reader else None
+        if self.executes(joined.run_id):
+            await self.recorder.flush()
+        while rows := await self.events.of_run(joined.run_id, after):
+            after = rows[-1]["seq"]
+            if chunk := b"".join(
+                frame(row["name"], row["data"], row["seq"])
+                for row in rows
+                if row["name"] != END and (until is None or row["seq"] < until) and (not modes or mode_of(row["name"]) in modes)
+            ):
+                yield chunk
+            if until is not None and after >= until - 1:
+                return
+
+    async def output(self, joined: Joined) -> AsyncGenerator[bytes, None]:
+        """The JSON that wait and join answer, behind white space for as long as the run takes."""
+        reader = joined.reader
+        if reader is None:
+            yield (await self._ends([joined.run_id])).get(joined.run_id, GONE).output
+            return
+        try:
+            while (ended := await reader.stream.wait(self.heartbeat_seconds)) is None:
+                yield b"\n"
+            yield ended.output
+        finally:
+            self.leave(reader)
+
+    async def thread_frames(
+        self, thread_id: UUID, modes: Collection[ThreadStreamMode], after: int | None
+    ) -> AsyncGenerator[bytes, None]:
+        """The events of all runs of a thread, from now on or behind the stored event `after`, until the client leaves.
+
+        Each begins with `metadata` naming the run and ends with `metadata` saying `run_done`.
+        """
+        woken = asyncio.Event()
+        self._thread_readers.setdefault(thread_id, set()).add(woken)
+        loop = asyncio.get_running_loop()
+        try:
+            position = after if after is not None else await self.events.last_of_thread(thread_id)
+            renew = 0.0
+            quiet_since = loop.time()
+            while True:
+                woken.clear()
+                if loop.time() >= renew:
+                    await self.threads.mark_followed(thread_id, THREAD_FOLLOW_SECONDS)
+                    self.notifications.send("follow", thread_id)
+                    renew = loop.time() + THREAD_FOLLOW_SECONDS / 2
+                rows = await self.events.of_thread(thread_id, position)
+                if rows:
+                    position = rows[-1]["id"]
+                    if chunk := b"".join(_thread_frame(row, modes) for row in rows):
+                        yield chunk
+                        quiet_since = loop.time()
+                    continue
+                if loop.time() - quiet_since >= self.heartbeat_seconds:
+                    yield HEARTBEAT
+                    quiet_since = loop.time()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(self.heartbeat_seconds, self.poll_seconds)):
+                        await woken.wait()
+        finally:
+            readers = self._thread_readers[thread_id]
+            readers.discard(woken)
+            if not readers:
+                del self._thread_readers[thread_id]
+
+    # -- what other processes tell --------------------------------------------------------------------------------------------
+
+    def _on_events(self, thread_id: str) -> None:
+        thread = UUID(thread_id)
+        for woken in self._thread_readers.get(thread, ()):
+            woken.set()
+        for stream in self.streams.of_thread(thread):
+            if not self.executes(stream.run_id) and not stream.idle:
+                self._spawn(self._catch_up(stream))
+
+    def _on_ended(self, run_id: str) -> None:
+        if self.streams.get(UUID(run_id)) and not self.executes(UUID(run_id)):
+            self._spawn(self._tell([UUID(run_id)]))
+
+    async def _look_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self.poll_seconds)
+            with contextlib.suppress(psycopg.Error, PoolTimeout):
+                waiting = [run_id for run_id in self.streams.waiting if not self.executes(run_id)]
+                for run_id in waiting:
+                    if stream := self.streams.get(run_id):
+                        await self._catch_up(stream)
+                if waiting:
+                    await self._tell(waiting)
+
+    async def _catch_up(self, stream: RunStream) -> Ended | None:
+        """Feed what another process wrote down; answer the end when it stands there."""
+        async with stream.catching_up:
+            while not self.executes(stream.run_id):
+                rows = await self.events.of_run(stream.run_id, stream.position - 1)
+                for row in rows:
+                    if row["name"] == END:
+                        end = loads(row["data"])
+                        return Ended(end["status"], dumps(end["output"]))
+                    stream.feed(row["seq"], row["name"], row["data"])
+                if not rows:
+                    break
+        return None
+
+    async def _tell(self, run_ids: Sequence[UUID]) -> None:
+        """End the streams of those of these runs that are over, behind all that was written down of them."""
+        active = await self.runs.active(run_ids)
+        over = [run_id for run_id in run_ids if run_id not in active and not self.executes(run_id)]
+        if not over:
+            return
+        ends = await self._ends(over)
+        for run_id in over:
+            stream = self.streams.get(run_id)
+            if stream and not self.executes(run_id):
+                written = await self._catch_up(stream)
+                self.streams.end(run_id, written or ends.get(run_id, GONE))
+
+    async def _ends(self, run_ids: Sequence[UUID]) -> dict[UUID, Ended]:
+        return {row["run_id"]: Ended(row["status"], output_of(row)) for row in await self.runs.ended(run_ids)}
+
+    def _spawn(self, coroutine: Any) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def end_event(ended: Ended) -> bytes:
+    """What is written down behind the last event of a run."""
+    return dumps({"status": ended.status, "output": RawJson(ended.output)})
+
+
+def output_of(row: Row) -> bytes:
+    """What join answers for a run that ended before: the thread's state now, or the error."""
+    if row["status"] in ("error", "timeout"):
+        return b'{"__error__":%b}' % (row["error"].body if row["error"] else b"null")
+    values = row["values"].parsed() if row["values"] else {}
+    if row["resting_status"] == "interrupted" and isinstance(values, dict):
+        asked = [one for of_task in row["interrupts"].parsed().values() for one in of_task]
+        if asked:
+            values["__interrupt__"] = asked
+    return dumps(values)
+
+
+def _thread_frame(row: Row, modes: Collection[ThreadStreamMode]) -> bytes:
+    name, run_id = row["name"], row["run_id"]
+    if name == END:
+        if "run_modes" in modes or "lifecycle" in modes:
+            return frame("metadata", dumps({"status": "run_done", "run_id": run_id}), row["id"])
+        return b""
+    mode = mode_of(name)
+    wanted = (
+        "run_modes" in modes
+        or ("lifecycle" in modes and mode in ("metadata", "error"))
+        or ("state_update" in modes and mode in STATE_MODES)
+    )
+    return frame(name, row["data"], row["id"]) if wanted else b""
