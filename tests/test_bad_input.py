@@ -48,7 +48,9 @@ def counted(served: ServerProcess) -> Iterator[Callable[[], dict[str, int]]]:
             found = {}
             for table in TABLES:
                 changing = "xmin::text || ctid::text"
-                row = connection.execute(f"SELECT count(*), coalesce(md5(string_agg({changing}, ',' ORDER BY ctid)), '') FROM {table}").fetchone()
+                row = connection.execute(
+                    f"SELECT count(*), coalesce(md5(string_agg({changing}, ',' ORDER BY ctid)), '') FROM {table}"
+                ).fetchone()
                 assert row
                 found[table] = row
             return found
@@ -272,9 +274,18 @@ WRITING = (
 
 @pytest.mark.parametrize(("method", "path"), WRITING, ids=" ".join)
 @pytest.mark.parametrize(
-    "body", [b"{", b"3", b'"x"', b"[[]]", b'{"metadata": 3, "assistant_id": {}, "limit": {}, "thread_ids": 1, "checkpoint": 1, "version": []}']
+    "body",
+    [
+        b"{",
+        b"3",
+        b'"x"',
+        b"[[]]",
+        b'{"metadata": 3, "assistant_id": {}, "limit": {}, "thread_ids": 1, "checkpoint": 1, "version": []}',
+    ],
 )
-def test_no_operation_takes_what_is_not_of_its_form(http: httpx.Client, places: dict[str, str], method: str, path: str, body: bytes) -> None:
+def test_no_operation_takes_what_is_not_of_its_form(
+    http: httpx.Client, places: dict[str, str], method: str, path: str, body: bytes
+) -> None:
     if path == STATE and body.startswith(b'{"metadata"'):
         pytest.skip("an update without values is one")
     refused(http.request(method, filled(path, places), content=body))
@@ -306,7 +317,9 @@ def test_a_body_beyond_the_limit_is_refused_while_it_comes(http: httpx.Client) -
 
 def test_a_body_of_terabytes_is_refused_at_once(served: ServerProcess) -> None:
     with socket.create_connection(("127.0.0.1", served.port), timeout=5) as connection:
-        connection.sendall(b"POST /threads HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9999999999999\r\n\r\n{")
+        connection.sendall(
+            b"POST /threads HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9999999999999\r\n\r\n{"
+        )
         assert b" 413 " in connection.recv(1000).partition(b"\r\n")[0]
 
 

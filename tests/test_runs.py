@@ -14,6 +14,7 @@ import pytest
 from tests.server_process import SERVED, ServerProcess, data_folder, query, serving
 from tests.watching import aevents, ended, events, eventually, new_run, new_thread, run_status
 
+
 @pytest.fixture
 def http(served: ServerProcess) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=served.url, timeout=30) as client:
@@ -295,9 +296,7 @@ async def test_a_blocking_node_does_not_hold_up_the_server(clients: httpx.AsyncC
 # ---- threads of stateless runs
 
 
-def test_threads_of_stateless_runs_go_with_them(
-    http: httpx.Client, gate: Path, checkpoint_rows: Callable[[str], int]
-) -> None:
+def test_threads_of_stateless_runs_go_with_them(http: httpx.Client, gate: Path, checkpoint_rows: Callable[[str], int]) -> None:
     def gone(thread: str) -> bool:
         return http.get(f"/threads/{thread}").status_code == 404 and checkpoint_rows(thread) == 0
 

@@ -137,7 +137,11 @@ async def test_remote_graph_as_a_node(sdk: LangGraphClient) -> None:
     """A graph elsewhere is a node of a graph here; what it streams goes through."""
     remote = RemoteGraph("talk", client=sdk)
     outer = (
-        StateGraph(MessagesState).add_node("talk", remote).add_edge(START, "talk").add_edge("talk", END).compile(checkpointer=InMemorySaver())
+        StateGraph(MessagesState)
+        .add_node("talk", remote)
+        .add_edge(START, "talk")
+        .add_edge("talk", END)
+        .compile(checkpointer=InMemorySaver())
     )
     config: Any = {"configurable": {"thread_id": "5e6b1f2a-0000-4000-8000-000000000001"}}
     assert texts(await outer.ainvoke(said("one"), config))[-1] == "1: one"

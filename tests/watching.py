@@ -28,9 +28,7 @@ def run_status(http: httpx.Client, thread_id: str, run_id: str) -> str:
 
 def ended(http: httpx.Client, thread_id: str, run_id: str, seconds: float = PATIENCE) -> str:
     """The status in which a run ended."""
-    status = eventually(
-        lambda: (status := run_status(http, thread_id, run_id)) not in ("pending", "running") and status, seconds
-    )
+    status = eventually(lambda: (status := run_status(http, thread_id, run_id)) not in ("pending", "running") and status, seconds)
     return str(status)
 
 
