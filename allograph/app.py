@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.metadata
 import logging
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +40,7 @@ from allograph.runner.requests import new_id
 from allograph.runner.runner import Runner
 from allograph.runner.states import States
 from allograph.runner.worker import Worker
+from allograph.server import INTERRUPT_GRACE_SECONDS
 from allograph.settings import Settings
 from allograph.store.assistants import Assistants, DefaultAssistant
 from allograph.store.checkpoints import Checkpoints
@@ -99,8 +102,8 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
     recorder = Recorder(run_events, notifications)
     worker = (
         Worker(
-            process_id, settings.jobs_per_worker, runs=runs, checkpoints=checkpoints, graphs=graphs, store=store, streams=streams,
-            notifications=notifications, run_events=run_events, recorder=recorder, settings=settings, described=described(),
+            process_id, settings.jobs_per_worker, runs=runs, threads=threads, checkpoints=checkpoints, graphs=graphs,
+            store=store, streams=streams, notifications=notifications, run_events=run_events, recorder=recorder, settings=settings, described=described(),
         )
         if works and settings.jobs_per_worker
         else None
@@ -124,6 +127,29 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
             system=handlers.System(database, info()),
         ),
     )  # fmt: skip
+
+
+async def work(settings: Settings, graphs: Graphs, conninfo: str) -> None:
+    """Execute runs until this process is told to stop, without serving anything."""
+    database = Database(conninfo, settings.pool_size)
+    await database.open()
+    parts = build(settings, graphs, database)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def end(grace_seconds: float) -> None:
+        parts.runner.drain(grace_seconds)
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGTERM, end, settings.shutdown_grace_seconds)
+    loop.add_signal_handler(signal.SIGINT, end, min(INTERRUPT_GRACE_SECONDS, settings.shutdown_grace_seconds))
+    await parts.runner.start()
+    log.info("executing %d runs at once of %s", settings.jobs_per_worker, ", ".join(graphs.ids))
+    try:
+        await stop.wait()
+    finally:
+        await parts.runner.stop()
+        await database.close()
 
 
 async def _defaults(graphs: Graphs, store: BaseStore) -> list[DefaultAssistant]:

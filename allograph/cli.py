@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import uvloop
 from pydantic import ValidationError
 
 from allograph import logs
@@ -54,6 +55,20 @@ def serve(
 def api(config: ConfigOption = None, host: HostOption = None, port: PortOption = None) -> None:
     """Serve the API; runs are executed by workers."""
     _run(config, host, port, works=False)
+
+
+@cli.command()
+def worker(config: ConfigOption = None) -> None:
+    """Execute runs that other processes accept; serves nothing."""
+    served = _project(config)
+    settings = _settings()
+    with _database(settings) as conninfo:
+        from allograph.app import work
+        from allograph.runner.graphs import load_graphs
+
+        graphs = load_graphs(served)
+        with contextlib.suppress(KeyboardInterrupt):
+            uvloop.run(work(settings, graphs, conninfo()))
 
 
 @cli.command()

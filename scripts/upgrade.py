@@ -51,7 +51,10 @@ class Journal:
     """What was done, for the end of the run and for a run that stops in the middle."""
 
     written: list[str] = field(default_factory=list)
+    look: list[str] = field(default_factory=list)
+    """What to read or decide; the checks pass without it."""
     todo: list[str] = field(default_factory=list)
+    """What keeps the checks from passing."""
     doing: str = ""
 
     @contextlib.contextmanager
@@ -192,16 +195,19 @@ def upgrade(version: str, journal: Journal, *, record: bool, dry_run: bool) -> N
 
 def _note(step: Step, journal: Journal) -> None:
     """What the page leaves to do, before the type checker is asked."""
-    journal.todo += [f"overlay: {misfit}" for misfit in step.misfits()]
+    for misfit in step.misfits():
+        (journal.todo if misfit.fatal else journal.look).append(f"overlay: {misfit}")
     journal.todo += [f"operations.yaml: remove {name}" for name in step.new.gone]
-    journal.todo += [f"handler method: {verb:7} {handler}" for verb, handler in step.report.handlers()]
+    journal.look += [f"handler method: {verb:7} {handler}" for verb, handler in step.report.handlers()]
 
 
 def _try(journal: Journal, todo: str, *module: str) -> bool:
     """Run one of our commands on what was just generated; a failure is something to do."""
-    done = subprocess.run([sys.executable, "-m", *module], cwd=ROOT)
+    # On stderr is the log of our server, which tells what graphs raised on purpose.
+    done = subprocess.run([sys.executable, "-m", *module], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         journal.todo.append(todo)
+        print("\n".join(done.stderr.splitlines()[-10:]))
     return done.returncode == 0
 
 
@@ -263,11 +269,12 @@ def main() -> None:
         if "openapi/upstream.json" in journal.written:
             print("go on by hand: correct what is named above, then `make regen capabilities check test`; or take it back with git")
         sys.exit(1)
-    print(f"\n== written: {', '.join(dict.fromkeys(journal.written)) or 'nothing'}")
-    if journal.todo:
-        print("== left to do:", *journal.todo, sep="\n  ")
-        sys.exit(0 if options.dry_run else 1)
-    print("== nothing is left to do")
+    print("\n== written:", ", ".join(dict.fromkeys(journal.written)) or "nothing")
+    if "scripts/oracle.txt" in journal.written:
+        journal.look.append("the reference in .oracle/ is still the one before: `make oracle-setup`")
+    for title, items in (("to read and decide", journal.look), ("to do, until `make check test` passes", journal.todo)):
+        print(f"== {title}:", *(items or ["nothing"]), sep="\n  ")
+    sys.exit(1 if journal.todo and not options.dry_run else 0)
 
 
 if __name__ == "__main__":

@@ -318,11 +318,11 @@ def test_a_stopped_server_hands_its_runs_to_the_next(start_alone: Start, alone: 
         thread = new_thread(http)
         run = new_run(http, thread, "count", {"gate": str(gate), "gate_at": 3, "steps": 4, "journal": str(journal)})
         eventually(lambda: "x3" in written(journal))
-        with http.stream("GET", f"/threads/{thread}/runs/{run}/stream"):
-            with http.stream("GET", f"/threads/{thread}/runs/{run}/join"):
-                began = time.monotonic()
-                assert first.stop() == 0
-                assert time.monotonic() - began < 5
+        path = f"/threads/{thread}/runs/{run}"
+        with http.stream("GET", f"{path}/stream"), http.stream("GET", f"{path}/join"):
+            began = time.monotonic()
+            assert first.stop() == 0
+            assert time.monotonic() - began < 5
     assert "Traceback" not in first.output
     gate.touch()
     with client(start_alone()) as http:

@@ -123,7 +123,7 @@ def test_an_installation_serves(environment: Path, project: Path, data_dir: Path
     finally:
         process.terminate()
         assert process.wait(10) == 0
-    where = [environment / "bin" / "python", "-c", "import allograph; print(allograph.__file__)"]
+    where: list[str | Path] = [environment / "bin" / "python", "-c", "import allograph; print(allograph.__file__)"]
     assert str(environment) in subprocess.run(where, cwd=project, check=True, capture_output=True, text=True).stdout
 
 

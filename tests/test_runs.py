@@ -15,6 +15,9 @@ from tests.server_process import SERVED, ServerProcess, data_folder, query, serv
 from tests.watching import aevents, ended, events, eventually, new_run, new_thread, run_status
 
 
+NOBODY = "5f6c1f0a-0000-4000-8000-000000000000"
+
+
 @pytest.fixture
 def http(served: ServerProcess) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=served.url, timeout=30) as client:
@@ -115,7 +118,7 @@ async def test_reject_accepts_one_of_many(clients: httpx.AsyncClient, gate: Path
     refused = next(answer for answer in answers if answer.status_code == 409)
     assert thread in refused.json()["detail"]
     assert len((await clients.get(f"/threads/{thread}/runs")).json()) == 1
-    gate.touch()
+    gate.touch()  # noqa: ASYNC240
     run = next(answer.json() for answer in answers if answer.status_code == 200)
     await clients.get(f"/threads/{thread}/runs/{run['run_id']}/join")
     assert (await clients.post(f"/threads/{thread}/runs", json=body)).status_code == 200
@@ -338,7 +341,8 @@ def test_a_batch_is_accepted_whole_or_not_at_all(http: httpx.Client, served: Ser
     time.sleep(0.2)
     before = rows()
     good = {"assistant_id": "count", "input": {}}
-    for bad in ({"assistant_id": "nope"}, {"assistant_id": "5f6c1f0a-0000-4000-8000-000000000000"}, {"input": {}}):
+    bads: list[dict[str, Any]] = [{"assistant_id": "nope"}, {"assistant_id": NOBODY}, {"input": {}}]
+    for bad in bads:
         answer = http.post("/runs/batch", json=[good, {**bad}, good])
         assert answer.status_code in (404, 422), answer.text
     assert rows() == before
@@ -372,7 +376,7 @@ def test_ids_are_found_in_headers_and_later_ids_sort_later(http: httpx.Client) -
     listed = [run["run_id"] for run in http.get(f"/threads/{thread}/runs").json()]
     assert locations == [f"/threads/{thread}/runs/{run}" for run in reversed(listed)]
     assert sorted(listed, reverse=True) == listed
-    assert list(events(streamed))[0] == ("metadata", {"run_id": listed[0], "attempt": 1})
+    assert next(events(streamed)) == ("metadata", {"run_id": listed[0], "attempt": 1})
 
 
 def test_metadata_and_tags_reach_the_run_and_its_checkpoints(http: httpx.Client) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.pregel.remote import RemoteGraph
@@ -23,7 +24,7 @@ async def sdk(served: ServerProcess) -> AsyncIterator[LangGraphClient]:
         yield client
 
 
-def said(text: str) -> dict[str, Any]:
+def said(text: str) -> Any:
     return {"messages": [{"role": "user", "content": text}]}
 
 
@@ -50,7 +51,7 @@ async def test_a_conversation(sdk: LangGraphClient) -> None:
     early = next(one for one in history if texts(one["values"]) == ["one", "1: one"] and not one["next"])
     forked = await sdk.runs.wait(thread_id, "talk", input=said("other"), checkpoint=early["checkpoint"])
     assert texts(forked) == ["one", "1: one", "other", "2: other"]
-    copied = await sdk.threads.copy(thread_id)
+    copied: Any = await sdk.threads.copy(thread_id)  # type: ignore[func-returns-value]
     assert texts((await sdk.threads.get_state(copied["thread_id"]))["values"]) == texts(forked)
     await sdk.threads.delete(thread_id)
     assert texts((await sdk.threads.get_state(copied["thread_id"]))["values"]) == texts(forked)
@@ -72,13 +73,13 @@ def test_a_conversation_without_async(served: ServerProcess) -> None:
 
 async def test_a_question_to_a_human(sdk: LangGraphClient) -> None:
     thread_id = (await sdk.threads.create())["thread_id"]
-    asked = await sdk.runs.wait(thread_id, "ask", input={"question": "sure?"})
+    asked: Any = await sdk.runs.wait(thread_id, "ask", input={"question": "sure?"})
     assert asked["__interrupt__"][0]["value"] == {"question": "sure?"}
     thread = await sdk.threads.get(thread_id)
     assert thread["status"] == "interrupted"
     assert [one["thread_id"] for one in await sdk.threads.search(status="interrupted", ids=[thread_id])] == [thread_id]
     assert (await sdk.threads.get_state(thread_id))["next"] == ["ask_human"]
-    answered = await sdk.runs.wait(thread_id, "ask", command={"resume": "yes"})
+    answered: Any = await sdk.runs.wait(thread_id, "ask", command={"resume": "yes"})
     assert answered["answer"] == "said yes"
     assert (await sdk.threads.get(thread_id))["status"] == "idle"
 
@@ -91,7 +92,7 @@ async def test_pages_of_threads(sdk: LangGraphClient) -> None:
     ]
     assert [[one["thread_id"] for one in page] for page in pages] == [made[0:3], made[3:6], made[6:7], []]
     assert await sdk.threads.count(metadata={"page": "me"}) == 7
-    only = await sdk.threads.search(metadata={"page": "me", "n": 4}, select=["thread_id", "metadata"])
+    only: Any = await sdk.threads.search(metadata={"page": "me", "n": 4}, select=["thread_id", "metadata"])
     assert only == [{"thread_id": made[4], "metadata": {"page": "me", "n": 4}}]
 
 
@@ -111,7 +112,7 @@ async def test_a_run_that_is_left_and_joined_again(sdk: LangGraphClient) -> None
 
 async def test_remote_graph(sdk: LangGraphClient) -> None:
     remote = RemoteGraph("talk", client=sdk)
-    config = {"configurable": {"thread_id": str((await sdk.threads.create())["thread_id"])}}
+    config: RunnableConfig = {"configurable": {"thread_id": str((await sdk.threads.create())["thread_id"])}}
     assert texts(await remote.ainvoke(said("one"), config)) == ["one", "1: one"]
     chunks = [chunk async for chunk in remote.astream(said("two"), config, stream_mode="updates")]
     assert [texts(chunk["answer"]) for chunk in chunks] == [["2: two"]]
@@ -126,7 +127,7 @@ async def test_remote_graph(sdk: LangGraphClient) -> None:
 
 async def test_remote_graph_that_asks(sdk: LangGraphClient) -> None:
     remote = RemoteGraph("ask", client=sdk)
-    config = {"configurable": {"thread_id": str((await sdk.threads.create())["thread_id"])}}
+    config: RunnableConfig = {"configurable": {"thread_id": str((await sdk.threads.create())["thread_id"])}}
     await remote.ainvoke({"question": "sure?"}, config)
     state = await remote.aget_state(config)
     assert state.interrupts[0].value == {"question": "sure?"}
@@ -143,7 +144,7 @@ async def test_remote_graph_as_a_node(sdk: LangGraphClient) -> None:
         .add_edge("talk", END)
         .compile(checkpointer=InMemorySaver())
     )
-    config: Any = {"configurable": {"thread_id": "5e6b1f2a-0000-4000-8000-000000000001"}}
+    config: RunnableConfig = {"configurable": {"thread_id": "5e6b1f2a-0000-4000-8000-000000000001"}}
     assert texts(await outer.ainvoke(said("one"), config))[-1] == "1: one"
     chunks = [chunk async for chunk in outer.astream(said("two"), config, subgraphs=True, stream_mode="updates")]
     assert [namespace for namespace, _ in chunks][-1] == ()

@@ -143,7 +143,7 @@ BROKEN = {
     "not-json": ("{", {}, ["langgraph.json", "not JSON", "line 1"]),
     "unknown-key": ({"graphs": {"mine": "./graph.py:graph"}, "grahps": {}}, {}, ["`grahps`", "did you mean `graphs`"]),
     "no-variable": ({"graphs": {"mine": "./graph.py:grpah"}}, {}, ["mine", "graph.py", "grpah"]),
-    "import-error": (None, {"graph": "import os\n\nimport no_such_module_at_all\n"}, ["graph.py", "line 3", "no_such_module_at_all"]),
+    "import-error": (None, {"graph": "import os\n\nimport no_such_one\n"}, ["graph.py", "line 3", "no_such_one"]),
     "nested-import": (
         None,
         {"graph": "from other import thing\n", "other": "\n\nfrom os import no_such_name\n"},
@@ -273,7 +273,7 @@ def test_every_operation_is_answered(http: httpx.Client) -> None:
             if (method, path) in (("post", "/runs/cancel"), ("post", "/threads/prune")) or method == "delete":
                 continue
             url = re.sub(r"\{\w*id\}", "00000000-0000-4000-8000-000000000000", path).replace("{namespace}", "x")
-            with http.stream(method, url, **({"json": {}} if method in ("post", "put", "patch") else {})) as answer:
+            with http.stream(method, url, json={} if method in ("post", "put", "patch") else None) as answer:
                 answers[method, path] = answer.status_code
     assert {one: status for one, status in answers.items() if status in (405, 500)} == {}
     assert len(answers) > 50

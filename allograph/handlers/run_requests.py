@@ -12,7 +12,8 @@ from allograph.generated import models
 from allograph.handlers.fields import given, plain, refuse_both
 from allograph.runner.requests import RunRequest
 
-DEFAULT_RECURSION_LIMIT = 25
+LONGEST_DELAY = 365 * 24 * 3600
+"""Seconds that a run may be put off."""
 
 
 def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> RunRequest:
@@ -26,14 +27,13 @@ def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> R
         raise Invalid(f"config.recursion_limit is {limit}; expected 1 to 1000000")
     if body.webhook is not MISSING:
         raise Invalid("webhook is given, but webhooks are not available in this version; leave it out")
-    if given(body.after_seconds, 0):
-        raise Invalid(f"after_seconds is {body.after_seconds}, but delayed runs are not available in this version; leave it out")
+    after_seconds = given(body.after_seconds, 0)
+    if not 0 <= after_seconds <= LONGEST_DELAY:
+        raise Invalid(f"after_seconds is {after_seconds}; expected 0 to {LONGEST_DELAY}, which is a year")
     # The contract's default for this deprecated field is false, which nobody means who does not send it.
     exits = "checkpoint_during" in body.model_fields_set and not body.checkpoint_during
     modes = body.stream_mode if isinstance(body.stream_mode, list) else [body.stream_mode]
     strategy = getattr(body, "multitask_strategy", "enqueue")
-    if strategy in ("interrupt", "rollback"):
-        raise Invalid(f"multitask_strategy is {strategy}, but this version has only enqueue and reject")
     return RunRequest(
         assistant_id=str(body.assistant_id),
         input=given(body.input, None),
@@ -44,6 +44,7 @@ def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> R
         checkpoint=_checkpoint(body, extra),
         stream_mode=list(dict.fromkeys(modes)) or ["values"],
         stream_subgraphs=body.stream_subgraphs,
+        after_seconds=after_seconds,
         stream_resumable=body.stream_resumable,
         interrupt_before=_nodes(getattr(body, "interrupt_before", extra.get("interrupt_before", MISSING)), "interrupt_before"),
         interrupt_after=_nodes(getattr(body, "interrupt_after", extra.get("interrupt_after", MISSING)), "interrupt_after"),

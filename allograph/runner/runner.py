@@ -121,12 +121,15 @@ class Runner:
         follower = self.process_id if follow == "events" or (follow and run.temporary) else None
         only_if_idle = request.multitask_strategy == "reject"
         reserved = self.worker is not None and self.worker.reserve()
-        row = None
+        row: Row | None = None
+        others: list[Row] = []
+        worker_id = self.worker.worker_id if self.worker and reserved else None
         try:
-            row = await self.runs.create(
-                run, only_if_idle=only_if_idle, follower=follower,
-                worker_id=self.worker.worker_id if self.worker and reserved else None,
-            )  # fmt: skip
+            if request.multitask_strategy in ("interrupt", "rollback"):
+                action: CancelAction = "rollback" if request.multitask_strategy == "rollback" else "interrupt"
+                row, others = await self.runs.create_instead(run, action, follower=follower, worker_id=worker_id)
+            else:
+                row = await self.runs.create(run, only_if_idle=only_if_idle, follower=follower, worker_id=worker_id)
         finally:
             starts = row is not None and row["status"] == "running"
             if self.worker and reserved and not starts:
@@ -146,7 +149,9 @@ class Runner:
             # Accepted is what the client asked for; that it runs already is told by the next look.
             row["status"] = "pending"
         else:
-            self._queued()
+            self._queued(request.after_seconds)
+        if others:
+            self._cancelled(others, action)
         return AcceptedRun(row, Joined(run.run_id, run.thread_id, reader) if reader else None)
 
     async def accept_batch(self, requests: Sequence[RunRequest]) -> list[Row]:
@@ -161,8 +166,11 @@ class Runner:
         self._queued()
         return rows
 
-    def _queued(self) -> None:
-        """Runs wait for a worker: tell this one at once, and those of other processes."""
+    def _queued(self, after_seconds: float = 0) -> None:
+        """Runs wait for a worker: tell this one at once, and those of other processes; of a delayed one, when it is due."""
+        if after_seconds:
+            asyncio.get_running_loop().call_later(after_seconds, self._queued)
+            return
         if self.worker:
             self.worker.wake()
         self.notifications.send("queue")

@@ -29,6 +29,7 @@ from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Notifications, Row
 from allograph.store.run_events import END, RunEvents, StoredEvent
 from allograph.store.runs import CancelAction, ClaimedRun, Outcome, Runs
+from allograph.store.threads import Threads
 
 log = logging.getLogger("allograph.worker")
 
@@ -41,13 +42,14 @@ class Worker:
     """Executes runs in this process's event loop, at most `capacity` at once."""
 
     def __init__(
-        self, worker_id: UUID, capacity: int, *, runs: Runs, checkpoints: Checkpoints, graphs: Graphs, store: BaseStore,
-        streams: Streams, notifications: Notifications, run_events: RunEvents, recorder: Recorder, settings: Settings,
+        self, worker_id: UUID, capacity: int, *, runs: Runs, threads: Threads, checkpoints: Checkpoints, graphs: Graphs,
+        store: BaseStore, streams: Streams, notifications: Notifications, run_events: RunEvents, recorder: Recorder, settings: Settings,
         described: Mapping[str, Any],
     ) -> None:  # fmt: skip
         self.worker_id = worker_id
         self.capacity = capacity
         self.runs = runs
+        self.threads = threads
         self.checkpoints = checkpoints
         self.graphs = graphs
         self.store = store
@@ -162,6 +164,7 @@ class Worker:
                 for row in await self.runs.reclaim(self.settings.job_max_retries):
                     log.warning("run %s lost its worker in attempt %d; it is %s now", row["run_id"], row["attempt"], row["status"])
                 await self.runs.sweep()
+                await self.threads.sweep()
                 await self.run_events.sweep(self.settings.event_retention_seconds)
             except (psycopg.Error, PoolTimeout) as error:
                 log.warning("looking for lost runs again after: %s", str(error).strip())

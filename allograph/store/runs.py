@@ -15,7 +15,7 @@ from psycopg import errors
 from psycopg.types.json import Jsonb
 
 from allograph.encoding import dumps
-from allograph.store.database import Database, Row
+from allograph.store.database import Connection, Database, Row
 
 RunStatus = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
 CancelAction = Literal["interrupt", "rollback"]
@@ -114,7 +114,8 @@ ended AS (
 released AS (
     UPDATE threads
     SET active_runs = active_runs - 1, resting_status = %(thread_status)s, "values" = coalesce(%(values)s, "values"),
-        interrupts = %(interrupts)s, error = %(error)s, updated_at = now(), state_updated_at = now()
+        interrupts = %(interrupts)s, error = %(error)s, updated_at = now(), state_updated_at = now(),
+        expires_at = now() + make_interval(secs => 60 * ttl_minutes)
     FROM ended WHERE threads.thread_id = ended.thread_id
     RETURNING active_runs
 )
@@ -195,6 +196,7 @@ RETURNING pg_notify('allograph', 'queue:')::text
 _CANCEL_SHOWN = _CANCEL.replace("{shown}", _SHOWN)
 _CANCEL_IDS = _CANCEL_SHOWN.replace("{which}", "runs.thread_id = %(thread_id)s AND runs.run_id = ANY(%(run_ids)s)")
 _CANCEL_OF_THREADS = _CANCEL_SHOWN.replace("{which}", "runs.thread_id = ANY(%(thread_ids)s)")
+_CANCEL_OTHERS = _CANCEL_SHOWN.replace("{which}", "runs.thread_id = %(thread_id)s AND runs.run_id <> %(run_id)s")
 _CANCEL_BY_STATUS = _CANCEL_SHOWN.replace("{which}", "runs.status = ANY(%(statuses)s)")
 
 # A run that was rolled back leaves nothing behind: its row and its checkpoints go, its thread shows what was before it.
@@ -404,19 +406,32 @@ class Runs:
         parameters = {"run_id": run.run_id, "worker_id": run.worker_id, "attempt": run.attempt}
         return await self.database.fetch_one(_HAND_BACK, parameters) is not None
 
+    async def create_instead(
+        self, run: NewRun, action: CancelAction, *, follower: UUID | None = None, worker_id: UUID | None = None
+    ) -> tuple[Row | None, list[Row]]:
+        """Accept a run and ask the active ones of its thread to end, both or neither; answer the run and those others."""
+        async with self.database.transaction() as connection:
+            cursor = await connection.execute(_creating(run), _creation(run, False, follower, worker_id))
+            row = await cursor.fetchone()
+            if row is None:
+                return None, []
+            others = await _cancelled(connection, _CANCEL_OTHERS, {"thread_id": run.thread_id, "run_id": run.run_id}, action)
+        return row, others
+
     async def cancel(self, thread_id: UUID, run_ids: Sequence[UUID], action: CancelAction) -> list[Row]:
-        """End pending runs, ask running ones to end; answer those that were still active."""
-        return await self.database.fetch_all(
-            _CANCEL_IDS, {"thread_id": thread_id, "run_ids": list(run_ids), "action": action}
-        )
+        """End pending runs, ask running ones to end; answer those that were active. A pending run that is rolled back is gone."""
+        async with self.database.transaction() as connection:
+            return await _cancelled(connection, _CANCEL_IDS, {"thread_id": thread_id, "run_ids": list(run_ids)}, action)
 
     async def cancel_by_status(self, statuses: Sequence[RunStatus], action: CancelAction) -> list[Row]:
         """The same for every run that is in one of `statuses`."""
-        return await self.database.fetch_all(_CANCEL_BY_STATUS, {"statuses": list(statuses), "action": action})
+        async with self.database.transaction() as connection:
+            return await _cancelled(connection, _CANCEL_BY_STATUS, {"statuses": list(statuses)}, action)
 
     async def cancel_of_threads(self, thread_ids: Sequence[UUID]) -> list[Row]:
         """The same for every active run of these threads."""
-        return await self.database.fetch_all(_CANCEL_OF_THREADS, {"thread_ids": list(thread_ids), "action": "interrupt"})
+        async with self.database.transaction() as connection:
+            return await _cancelled(connection, _CANCEL_OF_THREADS, {"thread_ids": list(thread_ids)}, "interrupt")
 
     async def reclaim(self, max_retries: int) -> list[Row]:
         """Take runs from workers that are no longer heard of; answer `run_id, thread_id, status, attempt` of each."""
@@ -453,6 +468,16 @@ class Runs:
 
     async def forget_worker(self, worker_id: UUID) -> None:
         await self.database.execute(_FORGET_WORKER, [worker_id])
+
+
+async def _cancelled(
+    connection: Connection, statement: LiteralString, parameters: dict[str, Any], action: CancelAction
+) -> list[Row]:
+    rows = await (await connection.execute(statement, {**parameters, "action": action})).fetchall()
+    never_ran = [row["run_id"] for row in rows if row["status"] == "interrupted"]
+    if action == "rollback" and never_ran:
+        await connection.execute("DELETE FROM runs WHERE run_id = ANY(%s)", [never_ran])
+    return rows
 
 
 def _creating(run: NewRun) -> LiteralString:

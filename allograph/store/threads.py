@@ -53,13 +53,24 @@ WHERE thread_id = %(thread_id)s RETURNING {_WITH_TTL}
 _SET_STATE: LiteralString = """
 UPDATE threads
 SET "values" = %(values)s, interrupts = %(interrupts)s, resting_status = %(resting_status)s, error = NULL,
-    updated_at = now(), state_updated_at = now()
+    updated_at = now(), state_updated_at = now(), expires_at = now() + make_interval(secs => 60 * ttl_minutes)
 WHERE thread_id = %(thread_id)s
 """
 
 _LOCK: LiteralString = "SELECT active_runs FROM threads WHERE thread_id = %s FOR UPDATE"
 
 _DELETE: LiteralString = "DELETE FROM threads WHERE thread_id = ANY(%s) RETURNING thread_id"
+
+# Any number of processes may sweep: each takes threads that no other is at.
+_EXPIRED: LiteralString = """
+SELECT thread_id FROM threads
+WHERE expires_at < now() AND ttl_strategy = %(strategy)s AND active_runs = 0
+ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+"""
+
+_RENEW: LiteralString = """
+UPDATE threads SET expires_at = now() + make_interval(secs => 60 * ttl_minutes) WHERE thread_id = ANY(%s)
+"""
 
 _FOLLOW: LiteralString = """
 UPDATE threads SET followed_until = now() + make_interval(secs => %(seconds)s) WHERE thread_id = %(thread_id)s
@@ -169,6 +180,23 @@ class Threads:
     async def mark_followed(self, thread_id: UUID, seconds: float) -> None:
         """Have the events of this thread's runs written down for as long."""
         await self.database.execute(_FOLLOW, {"thread_id": thread_id, "seconds": seconds})
+
+    async def sweep(self, limit: int = 100) -> int:
+        """Delete threads whose time to live is over, or all but the newest of their checkpoints; answer how many there were."""
+        async with self.database.transaction() as connection:
+            rows = await (await connection.execute(_EXPIRED, {"strategy": "delete", "limit": limit})).fetchall()
+            if expired := [row["thread_id"] for row in rows]:
+                await connection.execute(_DELETE, [expired])
+                await self.checkpoints.delete(connection, expired)
+        async with self.database.transaction() as connection:
+            rows = await (await connection.execute(_EXPIRED, {"strategy": "keep_latest", "limit": limit})).fetchall()
+            kept = [row["thread_id"] for row in rows]
+            for thread_id in kept:
+                # A graph whose newest checkpoint needs its older ones keeps them all.
+                with contextlib.suppress(NotImplementedError):
+                    await self.checkpoints.keep_latest([thread_id])
+            await connection.execute(_RENEW, [kept])
+        return len(expired) + len(kept)
 
     async def existing(self, thread_ids: Sequence[UUID]) -> builtins.list[UUID]:
         """Those of these threads that exist."""

@@ -8,6 +8,8 @@ ALTER TABLE runs
     -- Somebody in another process joined it: whoever executes it writes down its events from then on.
     ADD COLUMN followed  boolean NOT NULL DEFAULT false;
 
+CREATE INDEX threads_by_expiry ON threads (expires_at) WHERE expires_at IS NOT NULL;
+
 -- While this lies ahead somebody reads the stream of the whole thread, and the events of its runs are written down.
 ALTER TABLE threads ADD COLUMN followed_until timestamptz;
 
