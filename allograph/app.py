@@ -103,7 +103,8 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
     worker = (
         Worker(
             process_id, settings.jobs_per_worker, runs=runs, threads=threads, checkpoints=checkpoints, graphs=graphs,
-            store=store, streams=streams, notifications=notifications, run_events=run_events, recorder=recorder, settings=settings, described=described(),
+            store=store, streams=streams, notifications=notifications, run_events=run_events, recorder=recorder,
+            settings=settings, described=described(),
         )
         if works and settings.jobs_per_worker
         else None

@@ -137,7 +137,7 @@ def _check_database(uri: str) -> None:
     except psycopg.OperationalError as error:
         raise StartupError(f"{given} names a database that cannot be reached: {str(error).strip()}") from None
     except psycopg.Error:
-        raise StartupError(f"{given} is not a connection string; expected one like postgresql://user:password@host:5432/name.") from None
+        raise StartupError(f"{given} is not a connection string; expected postgresql://user:password@host:5432/name.") from None
 
 
 def _project(config: Path | None) -> Config:

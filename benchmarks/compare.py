@@ -45,7 +45,8 @@ class Floor:
         assert self.process.stdout.readline() == "ready\n"
 
     def measure(self, operation: str, clients: int, seconds: float, graph: str) -> Sample:
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         asked = {"operation": operation, "clients": clients, "seconds": seconds, "graph": graph}
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
@@ -156,6 +157,8 @@ def listener(url: str) -> int | None:
     return None
 
 
+FIELDS = ("per_second", "p50", "p95", "first_event_p50", "first_token_p50", "cpu_server", "cpu_database")
+
 Key = tuple[str, int, str]
 """Operation, clients, contestant."""
 
@@ -192,9 +195,12 @@ def compare(options: argparse.Namespace) -> tuple[dict[Key, list[Sample]], dict[
                 used = (database_cpu_seconds(postmaster) - before) * options.seconds / (options.seconds + FLOOR_WARM_UP)
                 one.cpu_database = round(used * 1000 / max(1, one.done), 2)
             else:
-                one = uvloop.run(measure(urls[contestant], operation, clients, options.seconds, options.graph, cpu=cpu))
+                one = uvloop.run(
+                    measure(urls[contestant], operation, clients, options.seconds, options.graph, cpu=cpu)
+                )
             results.setdefault((operation, clients, contestant), []).append(one)
-            print(f"  {contestant:16} {operation:10} @{clients:<4} {one.per_second:9.1f}/s  p50 {one.p50:8.1f} ms  CPU {one.cpu_server} + {one.cpu_database} ms", file=sys.stderr, flush=True)
+            progress = f"  {contestant:16} {operation:10} @{clients:<4} {one.per_second:9.1f}/s  p50 {one.p50:8.1f} ms"
+            print(f"{progress}  CPU {one.cpu_server} + {one.cpu_database} ms", file=sys.stderr, flush=True)
 
         cases = [(operation, clients) for operation in options.operations for clients in options.clients]
         for number in range(options.rounds):
@@ -220,7 +226,8 @@ def median(samples: list[Sample], field: str) -> float | None:
 def table(results: dict[Key, list[Sample]], sizes: dict[str, dict[str, float]]) -> str:
     """Markdown. Each ratio is the median of the ratios of the rounds: its two windows were minutes apart at most."""
     lines = [
-        "| operation | clients | contestant | per second | p50 ms | p95 ms | first event ms | first token ms | CPU ms | CPU ms of Postgres | × floor | × reference | p50 × floor |",
+        "| operation | clients | contestant | per second | p50 ms | p95 ms | first event ms | first token ms | CPU ms"
+        " | CPU ms of Postgres | × floor | × reference | p50 × floor |",
         "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
 
@@ -232,16 +239,19 @@ def table(results: dict[Key, list[Sample]], sizes: dict[str, dict[str, float]]) 
         if not others or others is samples:
             return None
         pairs = zip(samples, others, strict=False)
-        return statistics.median(getattr(a, field) / max(getattr(b, field), 1e-9) for a, b in pairs)
+        found: float = statistics.median(getattr(a, field) / max(getattr(b, field), 1e-9) for a, b in pairs)
+        return found
 
-    for (operation, clients, contestant), samples in sorted(
-        results.items(), key=lambda item: (OPERATIONS.index(item[0][0]), item[0][1], [FLOOR, OURS, REFERENCE, CLIENT].index(item[0][2]))
-    ):
+    def place(key: Key) -> tuple[int, int, int]:
+        return OPERATIONS.index(key[0]), key[1], (FLOOR, OURS, REFERENCE, CLIENT).index(key[2])
+
+    for operation, clients, contestant in sorted(results, key=place):
+        samples = results[operation, clients, contestant]
         measured = contestant != CLIENT
         to_floor = ratio(samples, (operation, clients, FLOOR), "per_second") if measured else None
         to_reference = ratio(samples, (operation, clients, REFERENCE), "per_second") if contestant == OURS else None
         p50_to_floor = ratio(samples, (operation, clients, FLOOR), "p50") if measured else None
-        numbers = [median(samples, field) for field in ("per_second", "p50", "p95", "first_event_p50", "first_token_p50", "cpu_server", "cpu_database")]
+        numbers = [median(samples, field) for field in FIELDS]
         failed = sum(one.failed for one in samples)
         lines.append(
             f"| {operation} | {clients} | {contestant}{f' ({failed} failed)' if failed else ''} | "
@@ -272,7 +282,8 @@ def main() -> None:
         parser.error(f"{EXECUTABLE} does not exist: run `make oracle-setup`, or give --no-reference")
     results, sizes = compare(options)
     if options.json:
-        options.json.write_text(json.dumps([{"contestant": key[2], **asdict(one)} for key, samples in results.items() for one in samples]))
+        every = [{"contestant": key[2], **asdict(one)} for key, samples in results.items() for one in samples]
+        options.json.write_text(json.dumps(every))
     print(table(results, sizes))
 
 

@@ -25,7 +25,7 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from benchmarks.load import INPUTS, STREAM_MODES, Window, with_cpu
+from benchmarks.load import INPUTS, STREAM_MODES, Taken, Window, with_cpu
 
 POOL_SIZE = 20
 WARM_UP = 0.5
@@ -34,7 +34,8 @@ GRAPHS = Path(__file__).parent / "graphs"
 
 def graph(name: str) -> Any:
     spec = importlib.util.spec_from_file_location(name, GRAPHS / f"{name}.py")
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -51,7 +52,7 @@ async def serve(uri: str) -> None:
             asked = json.loads(line)
             name, operation, clients = asked["graph"], asked["operation"], asked["clients"]
 
-            async def one(_: int, name: str = name, operation: str = operation) -> tuple[float, float | None, float | None]:
+            async def one(_: int, name: str = name, operation: str = operation) -> Taken:
                 served = copy.copy(graphs[name])
                 served.checkpointer = AsyncPostgresSaver(pool)  # type: ignore[arg-type]
                 config = {"configurable": {"thread_id": str(uuid.uuid4())}}

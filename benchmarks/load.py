@@ -58,6 +58,10 @@ def quantile(values: Sequence[float], q: float) -> float:
     return ordered[min(len(ordered) - 1, math.floor(q * len(ordered)))] if ordered else math.nan
 
 
+Taken = tuple[float, float | None, float | None]
+"""Seconds until the end, the first event and the first token of one operation."""
+
+
 class Window:
     """Latencies gathered by any number of clients until the time is over."""
 
@@ -67,7 +71,7 @@ class Window:
         self.first_token: list[float] = []
         self.failed = 0
 
-    async def run(self, one: Callable[[int], Awaitable[tuple[float, float | None, float | None]]], clients: int, seconds: float) -> float:
+    async def run(self, one: Callable[[int], Awaitable[Taken]], clients: int, seconds: float) -> float:
         """Call `one(client)` again and again; answer the seconds that it took until the last call was back."""
         began = time.perf_counter()
         until = began + seconds
@@ -133,14 +137,14 @@ class Load:
     async def _thread(self, connection: Connection) -> str:
         return self.threads.pop() if self.threads else await self._make_thread(connection)
 
-    async def wait(self, client: int) -> tuple[float, float | None, float | None]:
+    async def wait(self, client: int) -> Taken:
         connection = self.connections[client]
         thread_id = await self._thread(connection)
         reply = _ok(await connection.request("POST", f"/threads/{thread_id}/runs/wait", self.run_body))
         assert b"__error__" not in reply.body, reply.body[:200]
         return reply.took, None, None
 
-    async def stream(self, client: int) -> tuple[float, float | None, float | None]:
+    async def stream(self, client: int) -> Taken:
         connection = self.connections[client]
         thread_id = await self._thread(connection)
         reply = _ok(
@@ -149,7 +153,7 @@ class Load:
         assert b"event: error" not in reply.body, reply.body[-300:]
         return reply.took, reply.seen[FIRST_EVENT], reply.seen.get(FIRST_TOKEN)
 
-    async def background(self, client: int) -> tuple[float, float | None, float | None]:
+    async def background(self, client: int) -> Taken:
         connection = self.connections[client]
         thread_id = await self._thread(connection)
         began = time.perf_counter()
@@ -158,7 +162,7 @@ class Load:
         _ok(await connection.request("GET", f"/threads/{thread_id}/runs/{run_id}/join"))
         return time.perf_counter() - began, None, None
 
-    async def crud(self, client: int) -> tuple[float, float | None, float | None]:
+    async def crud(self, client: int) -> Taken:
         """Make a thread, read it, find it by its metadata: three requests."""
         connection = self.connections[client]
         self.counter += 1

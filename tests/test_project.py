@@ -124,7 +124,7 @@ def test_an_installation_serves(environment: Path, project: Path, data_dir: Path
         process.terminate()
         assert process.wait(10) == 0
     where: list[str | Path] = [environment / "bin" / "python", "-c", "import allograph; print(allograph.__file__)"]
-    assert str(environment) in subprocess.run(where, cwd=project, check=True, capture_output=True, text=True).stdout
+    assert str(environment) in subprocess.run(where, cwd=project, env=kept, check=True, capture_output=True, text=True).stdout
 
 
 # ---- --reload

@@ -14,7 +14,6 @@ import pytest
 from tests.server_process import SERVED, ServerProcess, data_folder, query, serving
 from tests.watching import aevents, ended, events, eventually, new_run, new_thread, run_status
 
-
 NOBODY = "5f6c1f0a-0000-4000-8000-000000000000"
 
 
@@ -425,7 +424,6 @@ def test_context_reaches_the_graph(http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "field",
     [
-        {"stream_resumable": True},
         {"webhook": "https://example.com/hook"},
         {"after_seconds": 5},
         {"multitask_strategy": "interrupt"},

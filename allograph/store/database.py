@@ -38,6 +38,8 @@ MIGRATION_LOCK = 0x416C6C6F
 CHANNEL = "allograph"
 """The one NOTIFY channel; the payload is `<topic>:<id>`, with `:<sender>` behind it where the sender knows already."""
 
+_NOTIFY = "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload"
+
 NOTIFY_SECONDS = 0.005
 """Pause between two messages to other processes; what comes meanwhile goes out together."""
 
@@ -183,9 +185,9 @@ class Notifications:
         while self._unsent:
             payloads, self._unsent = list(self._unsent), {}
             try:
-                await self.database.execute("SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload", [CHANNEL, payloads])
+                await self.database.execute(_NOTIFY, [CHANNEL, payloads])
             except (psycopg.Error, PoolTimeout) as error:
-                log.warning("%d notifications were not sent; others will find out by looking: %s", len(payloads), str(error).strip())
+                log.warning("%d notifications were not sent; others will find out by looking: %s", len(payloads), error)
             await asyncio.sleep(NOTIFY_SECONDS)
 
     async def _listen(self) -> None:

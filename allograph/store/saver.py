@@ -57,11 +57,12 @@ class Saver(AsyncPostgresSaver):
         configurable = config["configurable"]
         thread_id, namespace = configurable["thread_id"], configurable["checkpoint_ns"]
         parameters: list[Any] = []
-        for channel, (type_, body) in zip((channel for channel, _ in apart), await self._encoded([v for _, v in apart]), strict=True):
+        bodies = await self._encoded([value for _, value in apart])
+        for (channel, _), (type_, body) in zip(apart, bodies, strict=True):
             parameters += (thread_id, namespace, channel, new_versions[channel], type_, body)
         parameters += (
-            thread_id, namespace, checkpoint["id"], configurable.get("checkpoint_id"), Jsonb({**checkpoint, "channel_values": inline}),
-            Jsonb(get_serializable_checkpoint_metadata(config, metadata)),
+            thread_id, namespace, checkpoint["id"], configurable.get("checkpoint_id"),
+            Jsonb({**checkpoint, "channel_values": inline}), Jsonb(get_serializable_checkpoint_metadata(config, metadata)),
         )  # fmt: skip
         await self._write(_put(len(apart)), parameters)
         return {"configurable": {"thread_id": thread_id, "checkpoint_ns": namespace, "checkpoint_id": checkpoint["id"]}}

@@ -21,5 +21,11 @@ async def second(state: State) -> State:
 
 
 two_nodes = (
-    StateGraph(State).add_node(first).add_node(second).add_edge(START, "first").add_edge("first", "second").add_edge("second", END).compile()
+    StateGraph(State)
+    .add_node(first)
+    .add_node(second)
+    .add_edge(START, "first")
+    .add_edge("first", "second")
+    .add_edge("second", END)
+    .compile()
 )

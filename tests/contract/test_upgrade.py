@@ -239,8 +239,8 @@ def changed(edit: Callable[[dict[str, Any]], Any], tmp_path: Path) -> Step:
     """The step from the checked-in version to one that differs by an edit."""
     document = copy.deepcopy(UPSTREAM)
     edit(document)
-    versions = [fitted(n, contract, OPENAPI, tmp_path / n) for n, contract in ((CURRENT, UPSTREAM), ("99.0.0", document))]
-    return Step(*versions, names_of(OPENAPI))
+    old, new = (fitted(n, contract, OPENAPI, tmp_path / n) for n, contract in ((CURRENT, UPSTREAM), ("99.0.0", document)))
+    return Step(old, new, names_of(OPENAPI))
 
 
 def test_an_action_that_reaches_fewer_places_is_named(tmp_path: Path) -> None:
