@@ -117,7 +117,7 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
     runner = Runner(
         process_id, runs, checkpoints, streams, notifications, recorder, following, worker, graph_ids=graphs.ids
     )
-    states = States(threads, checkpoints, graphs, store, parallel_updates=settings.pool_size // 2)
+    states = States(threads, checkpoints, graphs, store)
     return Parts(
         database, graphs, store, runner,
         interface.Handlers(

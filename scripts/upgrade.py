@@ -207,7 +207,7 @@ def _try(journal: Journal, todo: str, *module: str) -> bool:
     done = subprocess.run([sys.executable, "-m", *module], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         journal.todo.append(todo)
-        print("\n".join(done.stderr.splitlines()[-10:]))
+        print("\n".join(done.stderr.splitlines()[-3:]))
     return done.returncode == 0
 
 

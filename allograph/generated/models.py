@@ -16,109 +16,7 @@ from pydantic import (
     RootModel,
     StrictBool,
 )
-
-
-class AssistantCreate(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        validate_by_name=True,
-    )
-    assistant_id: Annotated[
-        UUID | MISSING,
-        Field(
-            description="The ID of the assistant. If not provided, a random UUID will be generated.",
-            title="Assistant Id",
-        ),
-    ] = MISSING
-    graph_id: Annotated[
-        str,
-        Field(
-            description="The ID of the graph the assistant should use. The graph ID is normally set in your langgraph.json configuration.",
-            title="Graph Id",
-        ),
-    ]
-    config: Annotated[
-        dict[str, Any] | MISSING,
-        Field(
-            description="Configuration to use for the graph. Useful when graph is configurable and you want to create different assistants based on different configurations.",
-            title="Config",
-        ),
-    ] = MISSING
-    context: Annotated[
-        dict[str, Any] | MISSING,
-        Field(description="Static context added to the assistant.", title="Context"),
-    ] = MISSING
-    metadata: Annotated[
-        dict[str, Any] | MISSING,
-        Field(description="Metadata to add to assistant.", title="Metadata"),
-    ] = MISSING
-    if_exists: Annotated[
-        Literal["raise", "do_nothing"],
-        Field(
-            description="How to handle duplicate creation. Must be either 'raise' (raise error if duplicate), or 'do_nothing' (return existing assistant).",
-            title="If Exists",
-        ),
-    ] = "raise"
-    name: Annotated[
-        str | MISSING,
-        Field(
-            description="The name of the assistant. Defaults to 'Untitled'.",
-            title="Name",
-        ),
-    ] = MISSING
-    description: Annotated[
-        str | None | MISSING,
-        Field(
-            description="The description of the assistant. Defaults to null.",
-            title="Description",
-        ),
-    ] = MISSING
-
-
-class AssistantPatch(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        validate_by_name=True,
-    )
-    graph_id: Annotated[
-        str | MISSING,
-        Field(
-            description="The ID of the graph the assistant should use. The graph ID is normally set in your langgraph.json configuration. If not provided, assistant will keep pointing to same graph.",
-            title="Graph Id",
-        ),
-    ] = MISSING
-    config: Annotated[
-        dict[str, Any] | MISSING,
-        Field(
-            description="Configuration to use for the graph. Useful when graph is configurable and you want to update the assistant's configuration.",
-            title="Config",
-        ),
-    ] = MISSING
-    context: Annotated[
-        dict[str, Any] | MISSING,
-        Field(description="Static context added to the assistant.", title="Context"),
-    ] = MISSING
-    metadata: Annotated[
-        dict[str, Any] | MISSING,
-        Field(
-            description="Metadata to merge with existing assistant metadata.",
-            title="Metadata",
-        ),
-    ] = MISSING
-    name: Annotated[
-        str | MISSING,
-        Field(
-            description="The new name for the assistant. If not provided, assistant will keep its current name.",
-            title="Name",
-        ),
-    ] = MISSING
-    description: Annotated[
-        str | MISSING,
-        Field(
-            description="The new description for the assistant. If not provided, assistant will keep its current description.",
-            title="Description",
-        ),
-    ] = MISSING
+from typing_extensions import TypeAliasType
 
 
 class AssistantVersionChange(BaseModel):
@@ -139,12 +37,18 @@ class Config(BaseModel):
         arbitrary_types_allowed=True,
     )
     tags: Annotated[list[str] | MISSING, Field(title="Tags")] = MISSING
-    recursion_limit: Annotated[Integer | MISSING, Field(title="Recursion Limit")] = (
-        MISSING
-    )
+    recursion_limit: Annotated[
+        Integer | MISSING, Field(ge=1, le=1000000, title="Recursion Limit")
+    ] = MISSING
     configurable: Annotated[dict[str, Any] | MISSING, Field(title="Configurable")] = (
         MISSING
     )
+    metadata: Annotated[
+        dict[str, Any] | None | MISSING,
+        Field(
+            description="Metadata of the run and of its checkpoints.", title="Metadata"
+        ),
+    ] = MISSING
 
 
 class Cron(BaseModel):
@@ -499,7 +403,12 @@ class CronSearch(BaseModel):
     ] = 10
     offset: Annotated[
         Integer,
-        Field(description="The number of results to skip.", ge=0, title="Offset"),
+        Field(
+            description="The number of results to skip.",
+            ge=0,
+            le=2147483647,
+            title="Offset",
+        ),
     ] = 0
     sort_by: Annotated[
         Literal[
@@ -787,7 +696,12 @@ class AssistantSearchRequest(BaseModel):
     ] = 10
     offset: Annotated[
         Integer,
-        Field(description="The number of results to skip.", ge=0, title="Offset"),
+        Field(
+            description="The number of results to skip.",
+            ge=0,
+            le=2147483647,
+            title="Offset",
+        ),
     ] = 0
     sort_by: Annotated[
         Literal["assistant_id", "created_at", "updated_at", "name", "graph_id"]
@@ -873,8 +787,24 @@ class AssistantVersionsSearchRequest(BaseModel):
     ] = 10
     offset: Annotated[
         Integer,
-        Field(description="The number of versions to skip.", ge=0, title="Offset"),
+        Field(
+            description="The number of versions to skip.",
+            ge=0,
+            le=2147483647,
+            title="Offset",
+        ),
     ] = 0
+
+
+ExtractAdditionalProperty = TypeAliasType(
+    "ExtractAdditionalProperty",
+    Annotated[
+        str,
+        Field(
+            pattern="^(config|interrupts|metadata|values)(\\.[^.\\[\\]]+|\\.?\\[-?[0-9]{1,9}\\])*$"
+        ),
+    ],
+)
 
 
 class ThreadSearchRequest(BaseModel):
@@ -907,7 +837,8 @@ class ThreadSearchRequest(BaseModel):
         Field(description="Maximum number to return.", ge=1, le=1000, title="Limit"),
     ] = 10
     offset: Annotated[
-        Integer, Field(description="Offset to start from.", ge=0, title="Offset")
+        Integer,
+        Field(description="Offset to start from.", ge=0, le=2147483647, title="Offset"),
     ] = 0
     sort_by: Annotated[
         Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"]
@@ -939,7 +870,7 @@ class ThreadSearchRequest(BaseModel):
         ),
     ] = MISSING
     extract: Annotated[
-        dict[str, str] | MISSING,
+        dict[str, ExtractAdditionalProperty] | MISSING,
         Field(
             description='Map of alias to JSONB path for extracting specific values. Paths must start with values, metadata, config, or interrupts. Example: {"last_msg": "values.messages[-1]"}.',
             max_length=10,
@@ -1105,7 +1036,7 @@ class CheckpointConfig(BaseModel):
         ),
     ] = MISSING
     checkpoint_id: Annotated[
-        str | MISSING,
+        UUID | MISSING,
         Field(description="Optional unique identifier for the checkpoint itself."),
     ] = MISSING
     checkpoint_map: Annotated[
@@ -1204,6 +1135,7 @@ class StoreSearchRequest(BaseModel):
         Field(
             description="Number of items to skip before returning results (default is 0).",
             ge=0,
+            le=2147483647,
             title="Offset",
         ),
     ] = 0
@@ -1263,6 +1195,7 @@ class StoreListNamespacesRequest(BaseModel):
         Field(
             description="Number of namespaces to skip before returning results (default is 0).",
             ge=0,
+            le=2147483647,
             title="Offset",
         ),
     ] = 0
@@ -1974,11 +1907,13 @@ class ThreadTtl(BaseModel):
         ),
     ] = "delete"
     ttl: Annotated[
-        Number | MISSING,
+        Number,
         Field(
-            description="The time-to-live in minutes from now until thread should be swept."
+            description="The time-to-live in minutes from now until thread should be swept.",
+            gt=0,
+            le=52560000,
         ),
-    ] = MISSING
+    ]
 
 
 class ThreadSuperstep(BaseModel):
@@ -2032,6 +1967,97 @@ class Assistant(BaseModel):
         Field(
             description="The description of the assistant",
             title="Assistant Description",
+        ),
+    ] = MISSING
+
+
+class AssistantCreate(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+        validate_by_name=True,
+    )
+    assistant_id: Annotated[
+        UUID | MISSING,
+        Field(
+            description="The ID of the assistant. If not provided, a random UUID will be generated.",
+            title="Assistant Id",
+        ),
+    ] = MISSING
+    graph_id: Annotated[
+        str,
+        Field(
+            description="The ID of the graph the assistant should use. The graph ID is normally set in your langgraph.json configuration.",
+            title="Graph Id",
+        ),
+    ]
+    config: Config | MISSING = MISSING
+    context: Annotated[
+        dict[str, Any] | MISSING,
+        Field(description="Static context added to the assistant.", title="Context"),
+    ] = MISSING
+    metadata: Annotated[
+        dict[str, Any] | MISSING,
+        Field(description="Metadata to add to assistant.", title="Metadata"),
+    ] = MISSING
+    if_exists: Annotated[
+        Literal["raise", "do_nothing"],
+        Field(
+            description="How to handle duplicate creation. Must be either 'raise' (raise error if duplicate), or 'do_nothing' (return existing assistant).",
+            title="If Exists",
+        ),
+    ] = "raise"
+    name: Annotated[
+        str | MISSING,
+        Field(
+            description="The name of the assistant. Defaults to 'Untitled'.",
+            title="Name",
+        ),
+    ] = MISSING
+    description: Annotated[
+        str | None | MISSING,
+        Field(
+            description="The description of the assistant. Defaults to null.",
+            title="Description",
+        ),
+    ] = MISSING
+
+
+class AssistantPatch(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+        validate_by_name=True,
+    )
+    graph_id: Annotated[
+        str | MISSING,
+        Field(
+            description="The ID of the graph the assistant should use. The graph ID is normally set in your langgraph.json configuration. If not provided, assistant will keep pointing to same graph.",
+            title="Graph Id",
+        ),
+    ] = MISSING
+    config: Config | MISSING = MISSING
+    context: Annotated[
+        dict[str, Any] | MISSING,
+        Field(description="Static context added to the assistant.", title="Context"),
+    ] = MISSING
+    metadata: Annotated[
+        dict[str, Any] | MISSING,
+        Field(
+            description="Metadata to merge with existing assistant metadata.",
+            title="Metadata",
+        ),
+    ] = MISSING
+    name: Annotated[
+        str | MISSING,
+        Field(
+            description="The new name for the assistant. If not provided, assistant will keep its current name.",
+            title="Name",
+        ),
+    ] = MISSING
+    description: Annotated[
+        str | MISSING,
+        Field(
+            description="The new description for the assistant. If not provided, assistant will keep its current description.",
+            title="Description",
         ),
     ] = MISSING
 

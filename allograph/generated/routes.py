@@ -101,7 +101,9 @@ async def _patch_assistant(handler: interface.Assistants, request: Request) -> R
 
 _GET_ASSISTANT_GRAPH_ASSISTANT_ID: Path[str] = Path("assistant_id", str)
 _GET_ASSISTANT_GRAPH_XRAY: Query[int | bool] = Query(
-    "xray", Annotated[Whole | Flag, Field(union_mode="left_to_right")], False
+    "xray",
+    Annotated[Annotated[Whole, Field(ge=1, le=9223372036854775807)] | Flag, Field(union_mode="left_to_right")],
+    False,
 )
 
 
@@ -116,7 +118,9 @@ async def _get_assistant_graph(handler: interface.Assistants, request: Request) 
 
 
 _SET_LATEST_ASSISTANT_VERSION_ASSISTANT_ID: Path[UUID] = Path("assistant_id", Uuid)
-_SET_LATEST_ASSISTANT_VERSION_VERSION: Query[int | None] = Query("version", Whole)
+_SET_LATEST_ASSISTANT_VERSION_VERSION: Query[int | None] = Query(
+    "version", Annotated[Whole, Field(le=9223372036854775807)]
+)
 _SET_LATEST_ASSISTANT_VERSION_BODY: JsonBody[models.AssistantVersionChange] = JsonBody(models.AssistantVersionChange)
 
 
@@ -545,7 +549,7 @@ async def _copy_thread(handler: interface.Threads, request: Request) -> Response
 
 
 _GET_THREAD_HISTORY_THREAD_ID: Path[UUID] = Path("thread_id", Uuid)
-_GET_THREAD_HISTORY_LIMIT: Query[int] = Query("limit", Annotated[Whole, Field(ge=0)], 10)
+_GET_THREAD_HISTORY_LIMIT: Query[int] = Query("limit", Annotated[Whole, Field(ge=1, le=1000)], 10)
 _GET_THREAD_HISTORY_BEFORE: Query[str | None] = Query("before", str)
 
 
@@ -574,8 +578,8 @@ async def _search_thread_history(handler: interface.Threads, request: Request) -
 
 
 _LIST_RUNS_THREAD_ID: Path[UUID] = Path("thread_id", Uuid)
-_LIST_RUNS_LIMIT: Query[int] = Query("limit", Annotated[Whole, Field(ge=0)], 10)
-_LIST_RUNS_OFFSET: Query[int] = Query("offset", Annotated[Whole, Field(ge=0)], 0)
+_LIST_RUNS_LIMIT: Query[int] = Query("limit", Annotated[Whole, Field(ge=1, le=1000)], 10)
+_LIST_RUNS_OFFSET: Query[int] = Query("offset", Annotated[Whole, Field(ge=0, le=2147483647)], 0)
 _LIST_RUNS_STATUS: Query[Literal["pending", "running", "error", "success", "timeout", "interrupted"] | None] = Query(
     "status", Literal["pending", "running", "error", "success", "timeout", "interrupted"]
 )

@@ -45,9 +45,10 @@ class Assistants(interface.Assistants):
             "description": given(body.description, None),
         })  # fmt: skip
         if row is None:
-            row = await self._get(assistant_id)
             if body.if_exists != "do_nothing":
                 raise Conflict(f"Assistant {assistant_id} already exists")
+            if (row := await self.assistants.get(assistant_id)) is None:
+                return await self.create_assistant(request, body)  # it was deleted in between
         return Json(dumps(shown(row, COLUMNS)))
 
     async def search_assistants(

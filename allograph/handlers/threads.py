@@ -41,7 +41,9 @@ class Threads(interface.Threads):
         if row is None:
             if body.if_exists != "do_nothing":
                 raise Conflict(f"Thread with ID {thread_id} already exists")
-            return _thread(await self._get(thread_id))
+            if (row := await self.threads.get(thread_id)) is None:
+                return await self.create_thread(request, body)  # it was deleted in between
+            return _thread(row)
         if supersteps:
             try:
                 await self.states.apply_supersteps(thread_id, supersteps)

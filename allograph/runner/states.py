@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.errors import EmptyInputError, InvalidUpdateError
 from langgraph.store.base import BaseStore
 from langgraph.types import StateSnapshot, StateUpdate
@@ -36,13 +36,11 @@ def not_found(thread_id: UUID) -> NotFound:
 class States:
     """Reads and updates. `checkpoint` arguments have the keys of the contract's CheckpointConfig; their `thread_id` is not read."""
 
-    def __init__(self, threads: Threads, checkpoints: Checkpoints, graphs: Graphs, store: BaseStore, parallel_updates: int) -> None:
+    def __init__(self, threads: Threads, checkpoints: Checkpoints, graphs: Graphs, store: BaseStore) -> None:
         self.threads = threads
         self.checkpoints = checkpoints
         self.graphs = graphs
         self.store = store
-        # An update holds one connection and needs a second one: this many at once cannot exhaust the pool.
-        self._updates = asyncio.Semaphore(parallel_updates)
 
     async def get(self, thread_id: UUID, checkpoint: Mapping[str, Any] | None = None, *, subgraphs: bool = False) -> dict[str, Any]:
         """A state, the newest or the one at `checkpoint`. Raises `NotFound` for an unknown thread or checkpoint."""
@@ -106,12 +104,15 @@ class States:
     async def _changing(self, thread: Row) -> AsyncIterator[Graph]:
         """The graph, while no run of the thread can start; afterwards the thread's row shows the new state."""
         thread_id: UUID = thread["thread_id"]
-        async with self._graph(thread, required=True) as graph, self._updates, self.threads.locked(thread_id) as locked:
+        saver = self.checkpoints.saver()
+        async with self._graph(thread, required=True, saver=saver) as graph, self.threads.locked(thread_id) as locked:
             if locked is None:
                 raise not_found(thread_id)
             if locked.active_runs:
                 raise Conflict(f"Thread {thread_id} has {locked.active_runs} active runs; wait for them or cancel them first.")
             assert graph is not None
+            # Not a second connection of the pool: all others may be held by requests that wait for this thread.
+            saver.conn = cast(Any, locked.connection)
             yield graph
             snapshot = await graph.aget_state(_config(thread_id, None))
             resting: RestingStatus = "interrupted" if snapshot.next else "idle"
@@ -124,7 +125,9 @@ class States:
         return thread
 
     @contextlib.asynccontextmanager
-    async def _graph(self, thread: Row, *, required: bool) -> AsyncIterator[Graph | None]:
+    async def _graph(
+        self, thread: Row, *, required: bool, saver: AsyncPostgresSaver | None = None
+    ) -> AsyncIterator[Graph | None]:
         graph_id = thread["metadata"].get("graph_id")
         if graph_id is None:
             if required:
@@ -138,7 +141,7 @@ class States:
             raise NotFound(f"Graph '{graph_id}' of thread {thread['thread_id']} is not served here. Served are: {served}")
         opened = self.graphs.open(
             graph_id, access_context="threads.update" if required else "threads.read", store=self.store,
-            checkpointer=self.checkpoints.saver(), config=_config(thread["thread_id"], None, thread),
+            checkpointer=saver or self.checkpoints.saver(), config=_config(thread["thread_id"], None, thread),
         )  # fmt: skip
         async with contextlib.AsyncExitStack() as stack:
             with factory_errors(graph_id):

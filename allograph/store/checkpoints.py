@@ -7,7 +7,7 @@ from uuid import UUID
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from allograph.store.database import Connection, Database
+from allograph.store.database import Connection, Database, again
 from allograph.store.saver import Saver
 
 _COPY: tuple[LiteralString, ...] = (
@@ -106,7 +106,7 @@ class Checkpoints:
 
         Raises `NotImplementedError` for a thread whose graph uses a `DeltaChannel`: its newest checkpoint needs older ones.
         """
-        await self.saver().aprune([str(thread_id) for thread_id in thread_ids], strategy="keep_latest")
+        await again(lambda: self.saver().aprune([str(one) for one in thread_ids], strategy="keep_latest"))
 
     async def exists(self, thread_id: UUID, checkpoint_id: str, namespace: str = "") -> bool:
         row = await self.database.fetch_one(

@@ -7,17 +7,18 @@ import asyncio
 import contextlib
 import json
 import logging
+import random
 import secrets
 import select
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib import resources
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 
 import orjson
 import psycopg
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.store.postgres.aio import AsyncPostgresStore
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.rows import DictRow, dict_row
@@ -31,9 +32,13 @@ log = logging.getLogger("allograph.database")
 Connection = psycopg.AsyncConnection[DictRow]
 Row = dict[str, Any]
 Statement = LiteralString | sql.Composed
+T = TypeVar("T")
 
 MIGRATION_LOCK = 0x416C6C6F
 """The advisory lock under which one process migrates while the others wait ("Allo")."""
+
+TRIES = 5
+"""How often a statement that lost against another one is tried again."""
 
 CHANNEL = "allograph"
 """The one NOTIFY channel; the payload is `<topic>:<id>`, with `:<sender>` behind it where the sender knows already."""
@@ -73,6 +78,17 @@ async def _check(connection: Connection) -> None:
         await AsyncConnectionPool.check_connection(connection)
 
 
+async def again(work: Callable[[], Awaitable[T]]) -> T:
+    """Do `work`, one statement or one transaction, again when Postgres gave it up in favour of another one: nothing of it was kept."""
+    for tried in range(TRIES):
+        try:
+            return await work()
+        except (errors.DeadlockDetected, errors.SerializationFailure) as error:
+            log.debug("once more after: %s", error)
+            await asyncio.sleep(random.uniform(0, 0.01 * 2**tried))  # noqa: S311
+    return await work()
+
+
 class Database:
     """A pool of connections, opened with the server and closed with it.
 
@@ -97,15 +113,24 @@ class Database:
         await self.pool.close()
 
     async def fetch_all(self, statement: Statement, parameters: Any = None) -> list[Row]:
-        async with self.pool.connection() as connection:
-            return await (await connection.execute(statement, parameters)).fetchall()
+        return await again(lambda: self._all(statement, parameters))
 
     async def fetch_one(self, statement: Statement, parameters: Any = None) -> Row | None:
-        async with self.pool.connection() as connection:
-            return await (await connection.execute(statement, parameters)).fetchone()
+        return await again(lambda: self._one(statement, parameters))
 
     async def execute(self, statement: Statement, parameters: Any = None) -> int:
         """The number of rows that the statement touched."""
+        return await again(lambda: self._count(statement, parameters))
+
+    async def _all(self, statement: Statement, parameters: Any) -> list[Row]:
+        async with self.pool.connection() as connection:
+            return await (await connection.execute(statement, parameters)).fetchall()
+
+    async def _one(self, statement: Statement, parameters: Any) -> Row | None:
+        async with self.pool.connection() as connection:
+            return await (await connection.execute(statement, parameters)).fetchone()
+
+    async def _count(self, statement: Statement, parameters: Any) -> int:
         async with self.pool.connection() as connection:
             return (await connection.execute(statement, parameters)).rowcount
 

@@ -24,6 +24,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
+from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
@@ -87,8 +88,12 @@ class Saver(AsyncPostgresSaver):
         await self._write(_put_writes(len(rows), special), parameters)
 
     async def _write(self, statement: LiteralString, parameters: Sequence[Any]) -> None:
-        async with self.lock, cast(Any, self.conn).connection() as connection:
-            await connection.execute(statement, parameters)
+        async with self.lock:
+            if isinstance(self.conn, AsyncConnection):
+                await self.conn.execute(statement, parameters)
+            else:
+                async with self.conn.connection() as connection:
+                    await connection.execute(statement, parameters)
 
     async def _encoded(self, values: Sequence[Any]) -> list[tuple[str, bytes]]:
         if not values:

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from allograph.encoding import dumps
 from allograph.store.checkpoints import Checkpoints
-from allograph.store.database import Connection, Database, Row
+from allograph.store.database import Connection, Database, Row, again
 from allograph.store.runs import RestingStatus
 
 COLUMNS = (
@@ -170,6 +170,9 @@ class Threads:
 
     async def delete(self, thread_ids: Sequence[UUID]) -> builtins.list[UUID]:
         """Delete threads with their runs and states; answer those that were there."""
+        return await again(lambda: self._delete(thread_ids))
+
+    async def _delete(self, thread_ids: Sequence[UUID]) -> builtins.list[UUID]:
         async with self.database.transaction() as connection:
             rows = await (await connection.execute(_DELETE, [sorted(thread_ids)])).fetchall()
             gone = [row["thread_id"] for row in rows]

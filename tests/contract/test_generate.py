@@ -78,7 +78,7 @@ def test_each_python_file_says_what_made_it() -> None:
         first = path.read_text().splitlines()[0]
         assert "make regen" in first
         assert "openapi/upstream.json" in first
-        assert "0.16.7" in first
+        assert (OPENAPI / "upstream.version").read_text().strip() in first
 
 
 def test_a_changed_missing_or_left_over_file_is_stale(workshop: Workshop) -> None:
