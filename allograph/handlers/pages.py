@@ -20,7 +20,7 @@ _DOCS = """<!DOCTYPE html>
 <script src="{root}/docs/static/swagger-ui-bundle.js"></script>
 <script>
 window.ui = SwaggerUIBundle({{
-  url: "{root}/openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: true, docExpansion: "none",
+  url: "{root}/openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: true, docExpansion: "list",
   displayRequestDuration: true, defaultModelsExpandDepth: 0,
 }})
 </script>

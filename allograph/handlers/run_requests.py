@@ -12,24 +12,14 @@ from allograph.generated import models
 from allograph.handlers.fields import given, plain, refuse_both
 from allograph.runner.requests import RunRequest
 
-LONGEST_DELAY = 365 * 24 * 3600
-"""Seconds that a run may be put off."""
-
-
 def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> RunRequest:
     """Raises `Invalid` for a value that asks for something which this version does not do: nothing is accepted and ignored."""
     extra: dict[str, Any] = body.model_extra or {}
     config = plain(body.config, {})
     context = given(body.context, None)
     refuse_both(config, context)
-    limit = config.get("recursion_limit")
-    if limit is not None and not 1 <= limit <= 1_000_000:
-        raise Invalid(f"config.recursion_limit is {limit}; expected 1 to 1000000")
     if body.webhook is not MISSING:
         raise Invalid("webhook is given, but webhooks are not available in this version; leave it out")
-    after_seconds = given(body.after_seconds, 0)
-    if not 0 <= after_seconds <= LONGEST_DELAY:
-        raise Invalid(f"after_seconds is {after_seconds}; expected 0 to {LONGEST_DELAY}, which is a year")
     # The contract's default for this deprecated field is false, which nobody means who does not send it.
     exits = "checkpoint_during" in body.model_fields_set and not body.checkpoint_during
     modes = body.stream_mode if isinstance(body.stream_mode, list) else [body.stream_mode]
@@ -44,7 +34,7 @@ def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> R
         checkpoint=_checkpoint(body, extra),
         stream_mode=list(dict.fromkeys(modes)) or ["values"],
         stream_subgraphs=body.stream_subgraphs,
-        after_seconds=after_seconds,
+        after_seconds=given(body.after_seconds, 0),
         stream_resumable=body.stream_resumable,
         interrupt_before=_nodes(getattr(body, "interrupt_before", extra.get("interrupt_before", MISSING)), "interrupt_before"),
         interrupt_after=_nodes(getattr(body, "interrupt_after", extra.get("interrupt_after", MISSING)), "interrupt_after"),

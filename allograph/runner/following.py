@@ -72,6 +72,7 @@ class Following:
         self.executes = executes
         self.heartbeat_seconds = heartbeat_seconds
         self.poll_seconds = poll_seconds
+        self._missing: set[UUID] = set()
         self._thread_readers: dict[UUID, set[asyncio.Event]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -267,11 +268,17 @@ class Following:
         if not over:
             return
         ends = await self._ends(over)
+        missing = set()
         for run_id in over:
             stream = self.streams.get(run_id)
             if stream and not self.executes(run_id):
-                written = await self._catch_up(stream)
-                self.streams.end(run_id, written or ends.get(run_id, GONE))
+                end = await self._catch_up(stream) or ends.get(run_id)
+                if end is None and run_id not in self._missing:
+                    # A row that goes with its run goes a moment before the end is written down: look once more.
+                    missing.add(run_id)
+                    continue
+                self.streams.end(run_id, end or GONE)
+        self._missing = (self._missing - set(over)) | missing
 
     async def _ends(self, run_ids: Sequence[UUID]) -> dict[UUID, Ended]:
         return {row["run_id"]: Ended(row["status"], output_of(row)) for row in await self.runs.ended(run_ids)}

@@ -37,7 +37,7 @@ T = TypeVar("T")
 MIGRATION_LOCK = 0x416C6C6F
 """The advisory lock under which one process migrates while the others wait ("Allo")."""
 
-TRIES = 5
+TRIES = 8
 """How often a statement that lost against another one is tried again."""
 
 CHANNEL = "allograph"
@@ -71,7 +71,10 @@ async def _configure(connection: Connection) -> None:
 
 
 async def _check(connection: Connection) -> None:
-    """Raise if the connection is broken. One that is idle has nothing to read unless the server closed it: asking costs no round trip."""
+    """Raise if the connection is broken.
+
+    An idle one has nothing to read unless the server closed it: asking that costs no round trip.
+    """
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     if poll.poll(0):
@@ -79,7 +82,7 @@ async def _check(connection: Connection) -> None:
 
 
 async def again(work: Callable[[], Awaitable[T]]) -> T:
-    """Do `work`, one statement or one transaction, again when Postgres gave it up in favour of another one: nothing of it was kept."""
+    """Do `work` again when Postgres gave it up in favour of another: one statement or transaction, of which nothing was kept."""
     for tried in range(TRIES):
         try:
             return await work()
