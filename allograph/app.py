@@ -179,6 +179,7 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
         app.router.routes.extend(_extras(parts))
         await parts.runner.start()
         app.state.drain = parts.runner.drain
+        app.state.drained = parts.runner.worker.drained if parts.runner.worker else None
         app.state.announce()
         try:
             yield

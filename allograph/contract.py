@@ -29,12 +29,29 @@ def served(graph_ids: Sequence[str], url: str) -> bytes:
     return _served(tuple(graph_ids), url.rstrip("/"))
 
 
+_NAMING_A_SERVED_GRAPH = ("AssistantCreate", "AssistantPatch", "GraphSchema")
+"""Schemas whose `graph_id` is one of the served graphs. An assistant may outlive its graph, and be searched for by it."""
+
+
+def _name_graphs(node: Any, graph_ids: list[str]) -> None:
+    """Fill in what is either the id of an assistant or of a graph."""
+    if isinstance(node, list):
+        for item in node:
+            _name_graphs(item, graph_ids)
+    elif isinstance(node, dict):
+        for either in node.get("anyOf", ()):
+            if either.get("title") in ("Graph Id", "Graph ID") and either.get("type") == "string":
+                either["enum"] = graph_ids
+        for item in node.values():
+            _name_graphs(item, graph_ids)
+
+
 @lru_cache(maxsize=16)
 def _served(graph_ids: tuple[str, ...], url: str) -> bytes:
     contract = document()
-    for schema in contract["components"]["schemas"].values():
-        graph_id = schema.get("properties", {}).get("graph_id", {})
-        if graph_id.get("type") == "string":
-            graph_id["enum"] = list(graph_ids)
+    schemas = contract["components"]["schemas"]
+    for name in _NAMING_A_SERVED_GRAPH:
+        schemas[name]["properties"]["graph_id"]["enum"] = list(graph_ids)
+    _name_graphs(contract, list(graph_ids))
     contract["servers"] = [{"url": url}]
     return orjson.dumps(contract)

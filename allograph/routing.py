@@ -84,14 +84,12 @@ class Operations(BaseRoute):
         literal = self._literal.get(path)
         # A parameter never spans a slash, so only templates with as many of them can match.
         routes = (literal,) if literal else self._templated.get(path.count("/"), ())
-        other_method: tuple[Match, Scope] = (Match.NONE, {})
+        # The first that matches, literal steps before parameters: `/runs/wait` is not the run named "wait", whatever the method.
         for route in routes:
             match, found = route.matches(scope)
-            if match is Match.FULL:
+            if match is not Match.NONE:
                 return match, {**found, "path_route": route}
-            if match is Match.PARTIAL and other_method[0] is Match.NONE:
-                other_method = match, {**found, "path_route": route}
-        return other_method
+        return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await scope["path_route"].handle(scope, receive, send)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import signal
 import socket
@@ -51,6 +52,11 @@ def bind(host: str, port: int | None) -> socket.socket:
     raise StartupError(f"No port from {DEFAULT_PORT} to {last} is free on {host}; choose one with --port.")
 
 
+ELSEWHERE_SECONDS = 2.0
+"""How long, once nothing executes here any more, replies may wait for what happens elsewhere or never ends: streams of whole
+threads, and of runs in the queue."""
+
+
 class Server(uvicorn.Server):
     """uvicorn, which tells the application of a stop as soon as it is asked for: runs drain while open replies are finished."""
 
@@ -63,6 +69,18 @@ class Server(uvicorn.Server):
         )
         self.app = app
         self.grace_seconds = max(LEAST_GRACE_SECONDS, grace_seconds)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        waiting = asyncio.create_task(self._cut_off_what_waits())
+        await super().shutdown(sockets)
+        waiting.cancel()
+
+    async def _cut_off_what_waits(self) -> None:
+        if drained := getattr(self.app.state, "drained", None):
+            await drained()
+        await asyncio.sleep(min(ELSEWHERE_SECONDS, self.grace_seconds))
+        for task in self.server_state.tasks:
+            task.cancel()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if sig == signal.SIGINT:

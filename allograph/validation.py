@@ -83,9 +83,9 @@ class JsonBody(Generic[T]):
         return self._checked(body)
 
     async def optional(self, request: Request) -> T | None:
-        """The same where a body may be left out; an empty one and JSON `null` give None."""
+        """The same where a body may be left out; an empty one gives None."""
         body = await request.body()
-        return None if body.strip() in (b"", b"null") else self._checked(body)
+        return self._checked(body) if body.strip() else None
 
     def _checked(self, body: bytes) -> T:
         value = parsed(body)

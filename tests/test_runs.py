@@ -476,7 +476,7 @@ async def test_twenty_clients_do_everything_to_three_threads(clients: httpx.Asyn
 
     async def client(seed: int) -> None:
         chance = random.Random(seed)
-        for _ in range(25):
+        for _ in range(12):
             path = f"/threads/{chance.choice(threads)}"
             action = {"action": chance.choice(["interrupt", "rollback"])}
             doing: list[tuple[str, str, dict[str, Any]]] = [

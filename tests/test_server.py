@@ -340,6 +340,28 @@ def test_a_stop_takes_seconds_whatever_is_open(data_dir: Path, tmp_path: Path) -
         assert entries == ["x1", "x2", "x3", "y1", "y2", "y3"]
 
 
+def test_what_never_ends_does_not_hold_up_a_stop(data_dir: Path, tmp_path: Path) -> None:
+    """A stream of a whole thread, and a run in the queue: neither can use the long time that executing runs are given."""
+    gate = tmp_path / "gate"
+    environment = {"N_JOBS_PER_WORKER": "1", "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "60"}
+    with serving(data_dir, config=SERVED, environment=environment) as server, contextlib.ExitStack() as stack:
+        http = stack.enter_context(httpx.Client(base_url=server.url, timeout=20))
+        thread, other = new_thread(http), new_thread(http)
+        executing = new_run(http, thread, "count", {"gate": str(gate)})
+        queued = new_run(http, other, "count", {"steps": 1})
+        stack.enter_context(http.stream("GET", f"/threads/{thread}/stream"))
+        stack.enter_context(http.stream("GET", f"/threads/{other}/runs/{queued}/stream"))
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        gate.touch()
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 6
+    assert "Traceback" not in server.output
+    runs = query(data_dir, "SELECT status FROM runs WHERE run_id = ANY(%s) ORDER BY seq", [[executing, queued]])
+    assert [run["status"] for run in runs] == ["success", "pending"]
+
+
 def test_a_run_that_ends_within_the_grace_is_not_handed_back(data_dir: Path) -> None:
     environment = {"BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "20"}
     with serving(data_dir, config=SERVED, environment=environment) as server, httpx.Client(base_url=server.url, timeout=20) as http:

@@ -2181,6 +2181,8 @@ class RunCreateStateful(BaseModel):
         Number | MISSING,
         Field(
             description="The number of seconds to wait before starting the run. Use to schedule future runs.",
+            ge=0,
+            le=31536000,
             title="After Seconds",
         ),
     ] = MISSING
@@ -2298,6 +2300,8 @@ class RunCreateStateless(BaseModel):
         Number | MISSING,
         Field(
             description="The number of seconds to wait before starting the run. Use to schedule future runs.",
+            ge=0,
+            le=31536000,
             title="After Seconds",
         ),
     ] = MISSING

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid4
 from allograph.encoding import dumps
 from allograph.errors import Conflict, Invalid, NotFound
 from allograph.generated import interface, models
-from allograph.handlers.fields import checked_offset, encoded, given, minimal, page, plain, refuse_both, shown
+from allograph.handlers.fields import encoded, given, minimal, page, plain, refuse_both, shown
 from allograph.replies import Json, NoContent
 from allograph.runner.graphs import Graphs
 from allograph.runner.introspect import Introspection
@@ -57,7 +57,7 @@ class Assistants(interface.Assistants):
         where = AssistantFilter(given(body.metadata, {}), given(body.graph_id, None), given(body.name, None))
         rows = await self.assistants.search(
             where, sort_by=given(body.sort_by, "created_at"), descending=given(body.sort_order, "desc") == "desc",
-            limit=body.limit, offset=checked_offset(body.offset),
+            limit=body.limit, offset=body.offset,
         )  # fmt: skip
         total = await self.assistants.count(where) if len(rows) == body.limit or body.offset else len(rows)
         columns = given(body.select, None) or COLUMNS
@@ -98,7 +98,7 @@ class Assistants(interface.Assistants):
         self, request: Request, assistant_id: UUID, body: models.AssistantVersionsSearchRequest | None
     ) -> Json[list[models.Assistant]]:
         wanted = body or models.AssistantVersionsSearchRequest()
-        rows = await self.assistants.versions(assistant_id, given(wanted.metadata, {}), wanted.limit, checked_offset(wanted.offset))
+        rows = await self.assistants.versions(assistant_id, given(wanted.metadata, {}), wanted.limit, wanted.offset)
         if not rows:
             await self._get(assistant_id)
         return Json(encoded(rows, COLUMNS))
@@ -121,8 +121,8 @@ class Assistants(interface.Assistants):
     async def get_assistant_graph(
         self, request: Request, assistant_id: str, *, xray: int | bool = False
     ) -> Json[dict[str, list[dict[str, Any]]]]:
-        if xray is not True and xray is not False and xray < 1:
-            raise Invalid(f"xray is {xray}; expected true, false, or a depth of 1 or more")
+        if request.query_params.get("xray") == "0":  # elsewhere another spelling of false
+            raise Invalid("xray is 0; expected true, false, or a depth of 1 or more")
         row = await self._served(self._assistant_id(assistant_id))
         with factory_errors(row["graph_id"]):
             return Json(dumps(await self.introspection.draw(row["graph_id"], xray, config=row["config"].parsed())))

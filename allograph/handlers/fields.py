@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
+from uuid import UUID
 
 from pydantic import MISSING, BaseModel
 from starlette.requests import Request
@@ -12,6 +13,8 @@ from allograph.encoding import dumps
 from allograph.errors import BadRequest, Invalid
 
 T = TypeVar("T")
+
+ADDRESS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
 
 
 def given(value: Any, default: T) -> T | Any:
@@ -38,11 +41,26 @@ def page(rows: Sequence[Any], *, total: int, limit: int, offset: int) -> dict[st
     return headers
 
 
-def checked_offset(offset: int) -> int:
-    """Raises `Invalid` for more than Postgres can count."""
-    if offset >= 2**63:
-        raise Invalid(f"offset is {offset}; expected at most {2**63 - 1}")
-    return offset
+def address(checkpoint: Any, beside: Any = MISSING) -> dict[str, Any]:
+    """What names a checkpoint in a body: only these keys may get into a graph's configuration, where others mean something.
+
+    `beside` is a checkpoint id next to `checkpoint`: beyond the contract, and sent by the SDK clients. Raises `Invalid` for an id
+    that is no UUID.
+    """
+    given_keys = plain(checkpoint, {})
+    found = {key: value for key in ADDRESS if (value := given_keys.get(key)) is not None}
+    if beside is not MISSING and beside is not None:
+        found.setdefault("checkpoint_id", beside)
+    if "checkpoint_id" in found:
+        found["checkpoint_id"] = checkpoint_id(found["checkpoint_id"])
+    return found
+
+
+def checkpoint_id(value: Any) -> str:
+    try:
+        return str(UUID(str(value)))
+    except ValueError:
+        raise Invalid(f"checkpoint_id is {str(value)[:100]!r}; expected the UUID of a checkpoint") from None
 
 
 def minimal(request: Request) -> bool:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
-
 from pydantic import MISSING
 
 from allograph.errors import Invalid
 from allograph.generated import models
-from allograph.handlers.fields import given, plain, refuse_both
+from allograph.handlers.fields import address, given, plain, refuse_both
 from allograph.runner.requests import RunRequest
 
 def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> RunRequest:
@@ -31,7 +29,7 @@ def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> R
         metadata=given(body.metadata, {}),
         config=config,
         context=context,
-        checkpoint=_checkpoint(body, extra),
+        checkpoint=address(getattr(body, "checkpoint", MISSING), extra.get("checkpoint_id")),
         stream_mode=list(dict.fromkeys(modes)) or ["values"],
         stream_subgraphs=body.stream_subgraphs,
         after_seconds=given(body.after_seconds, 0),
@@ -54,17 +52,3 @@ def _nodes(value: Any, field: str) -> Any:
     if value == "*" or (isinstance(value, list) and all(isinstance(name, str) for name in value)):
         return value
     raise Invalid(f'{field} is {str(value)[:100]!r}; expected "*" or a list of node names')
-
-
-def _checkpoint(body: Any, extra: dict[str, Any]) -> dict[str, Any]:
-    checkpoint = dict(plain(getattr(body, "checkpoint", MISSING), {}))
-    # Beyond the contract, and sent by the SDK clients.
-    if (checkpoint_id := extra.get("checkpoint_id")) is not None:
-        checkpoint.setdefault("checkpoint_id", checkpoint_id)
-    checkpoint.pop("thread_id", None)
-    if (checkpoint_id := checkpoint.get("checkpoint_id")) is not None:
-        try:
-            UUID(str(checkpoint_id))
-        except ValueError:
-            raise Invalid(f"checkpoint_id is {str(checkpoint_id)[:100]!r}; expected the UUID of a checkpoint") from None
-    return {key: value for key, value in checkpoint.items() if value is not None}

@@ -69,10 +69,6 @@ class ThreadRuns(interface.ThreadRuns):
         self, request: Request, thread_id: UUID, *, limit: int = 10, offset: int = 0, status: RunStatus | None = None,
         select: Sequence[Any] | None = None,
     ) -> Json[list[models.Run | models.SelectedRun]]:  # fmt: skip
-        if not 1 <= limit <= 1000:
-            raise Invalid(f"limit is {limit}; expected 1 to 1000")
-        if not 0 <= offset < 2**31:
-            raise Invalid(f"offset is {offset}; expected 0 or more")
         rows = await self.runs.list_of(thread_id, status, limit, offset)
         if not rows and await self.threads.get(thread_id) is None:
             raise not_found(thread_id)

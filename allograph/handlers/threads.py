@@ -14,7 +14,7 @@ from allograph.errors import BadRequest, Conflict, Invalid
 from allograph.generated import interface, models
 from allograph.handlers.extract import Extraction
 from allograph.handlers.thread_runs import event_number
-from allograph.handlers.fields import checked_offset, given, minimal, page, plain, shown
+from allograph.handlers.fields import address, given, minimal, page, plain, shown
 from allograph.replies import EventStream, Json, NoContent
 from allograph.runner.following import ThreadStreamMode
 from allograph.runner.requests import new_id
@@ -79,7 +79,7 @@ class Threads(interface.Threads):
         )
         rows = await self.threads.search(
             where, sort_by=given(body.sort_by, "updated_at"), descending=given(body.sort_order, "desc") == "desc",
-            limit=body.limit, offset=checked_offset(body.offset),
+            limit=body.limit, offset=body.offset,
         )  # fmt: skip
         total = await self.threads.count(where) if len(rows) == body.limit or body.offset else len(rows)
         columns: Sequence[str] = given(body.select, ()) or COLUMNS
@@ -131,16 +131,13 @@ class Threads(interface.Threads):
     async def get_thread_state_at_checkpoint_config(
         self, request: Request, thread_id: UUID, body: models.ThreadStateCheckpointRequest
     ) -> Json[models.ThreadState]:
-        checkpoint = plain(body.checkpoint, {})
+        checkpoint = address(body.checkpoint)
         return Json(dumps(await self.states.get(thread_id, checkpoint, subgraphs=given(body.subgraphs, False))))
 
     async def update_thread_state(
         self, request: Request, thread_id: UUID, body: models.ThreadStateUpdate
     ) -> Json[models.ThreadStateUpdateResponse]:
-        checkpoint = plain(body.checkpoint, {})
-        # Beyond the contract, and sent by the SDK clients.
-        if (checkpoint_id := (body.model_extra or {}).get("checkpoint_id")) is not None:
-            checkpoint.setdefault("checkpoint_id", str(checkpoint_id))
+        checkpoint = address(body.checkpoint, (body.model_extra or {}).get("checkpoint_id"))
         made = await self.states.update(
             thread_id, given(body.values, None), as_node=given(body.as_node, None), checkpoint=checkpoint
         )
@@ -150,18 +147,17 @@ class Threads(interface.Threads):
     async def get_thread_history(
         self, request: Request, thread_id: UUID, *, limit: int = 10, before: str | None = None
     ) -> Json[list[models.ThreadState]]:
-        if not 1 <= limit <= 1000:
-            raise Invalid(f"limit is {limit}; expected 1 to 1000")
         return Json(dumps(await self.states.history(thread_id, limit=limit, before=before)))
 
     async def search_thread_history(
         self, request: Request, thread_id: UUID, body: models.ThreadStateSearch
     ) -> Json[list[models.ThreadState]]:
-        before = plain(body.before, {})
         # The address of a checkpoint, or a whole config with the address in `configurable`, as LangGraph hands them out.
-        before_id = before.get("checkpoint_id") or (before.get("configurable") or {}).get("checkpoint_id")
+        configurable = plain(body.before, {}).get("configurable")
+        beside = configurable.get("checkpoint_id") if isinstance(configurable, dict) else None
+        before_id = address(body.before, beside).get("checkpoint_id")
         history = await self.states.history(
-            thread_id, limit=body.limit, before=before_id, metadata=given(body.metadata, None), checkpoint=plain(body.checkpoint, None)
+            thread_id, limit=body.limit, before=before_id, metadata=given(body.metadata, None), checkpoint=address(body.checkpoint)
         )
         return Json(dumps(history))
 
@@ -183,12 +179,7 @@ class Threads(interface.Threads):
 def _ttl(ttl: Any) -> Ttl | None:
     if ttl is MISSING or ttl is None:
         return None
-    minutes = given(ttl.ttl, None)
-    if minutes is None:
-        raise Invalid("ttl.ttl is missing: give the time to live in minutes")
-    if not 0 < minutes <= 60 * 24 * 365 * 100:
-        raise Invalid(f"ttl.ttl is {minutes}; expected a number of minutes above 0 and of at most a hundred years")
-    return Ttl(minutes, given(ttl.strategy, "delete"))
+    return Ttl(ttl.ttl, given(ttl.strategy, "delete"))
 
 
 def _included(include: str | None) -> set[str]:

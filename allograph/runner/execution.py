@@ -258,13 +258,14 @@ def _uncancel() -> None:
 def run_config(run: ClaimedRun, described: Mapping[str, Any]) -> RunnableConfig:
     """The config that the graph is called with: what the run was created with, its ids, and what describes this attempt."""
     config: dict[str, Any] = run.kwargs["config"]
-    configurable = config["configurable"]
+    # What LangGraph hands down to subgraphs under these names is not for clients to say; its RemoteGraph passes some along.
+    configurable = {key: value for key, value in config["configurable"].items() if not key.startswith("__pregel_")}
     metadata = {
         **config.get("metadata", {}), "run_attempt": run.attempt, **described, "run_id": str(run.run_id),
         "thread_id": str(run.thread_id),
     }  # fmt: skip
     return cast(RunnableConfig, {
-        **config, "configurable": dict(configurable), "metadata": metadata,
+        **config, "configurable": configurable, "metadata": metadata,
         "run_id": run.run_id, "run_name": configurable["graph_id"],
     })  # fmt: skip
 

@@ -87,7 +87,7 @@ class Graphs:
         return {graph_id: served.description for graph_id, served in self._served.items()}
 
     def __contains__(self, graph_id: object) -> bool:
-        return graph_id in self._served
+        return isinstance(graph_id, str) and graph_id in self._served
 
     def is_static(self, graph_id: str) -> bool:
         """Whether the graph is the same for every run, so that what is derived from it may be kept."""

@@ -75,7 +75,7 @@ def build_run(
     assistant_config: dict[str, Any] = assistant["config"].parsed()
     own = {"graph_id": assistant["graph_id"], "assistant_id": str(assistant["assistant_id"])}
     metadata = {
-        **assistant["metadata"], **(known or {}), **own, **request.config.get("metadata", {}), **request.metadata,
+        **assistant["metadata"], **(known or {}), **own, **(request.config.get("metadata") or {}), **request.metadata,
     }  # fmt: skip
     config, context = merged_config(request.config, request.context)
     context = {**assistant["context"].parsed(), **context}

@@ -110,10 +110,10 @@ class Runner:
         known = found and found["thread_metadata"]
         if found is None or (thread_id and known is None and not request.create_thread):
             raise NotFound("Thread or assistant not found.")
-        if thread_id and (checkpoint_id := request.checkpoint.get("checkpoint_id")):
-            namespace = request.checkpoint.get("checkpoint_ns", "")
-            if not await self.checkpoints.exists(thread_id, str(checkpoint_id), namespace):
-                raise Invalid(f"checkpoint_id is {checkpoint_id}, and thread {thread_id} has no such checkpoint")
+        start = {**request.config.get("configurable", {}), **request.checkpoint}
+        if thread_id and (checkpoint_id := start.get("checkpoint_id")):
+            if not await self.checkpoints.exists(thread_id, str(checkpoint_id), str(start.get("checkpoint_ns", ""))):
+                raise NotFound(f"Checkpoint {str(checkpoint_id)[:100]} not found in thread {thread_id}; checkpoint_id must name one")
         run = build_run(request, found, thread_id, known, uuid4())
         resumable = request.stream_resumable
         reader = self.following.begin(run.run_id, run.thread_id, follow, resumable=resumable) if follow else None

@@ -87,6 +87,11 @@ class Worker:
             self._stopping = True
             self._deadline = self._loop.time() + grace_seconds
 
+    async def drained(self) -> None:
+        """Return when nothing executes here any more."""
+        while executing := self._execution_tasks():
+            await asyncio.wait(executing)
+
     async def stop(self) -> None:
         """Wait until what drains is done or its time is over, then hand back what is left and give up the lease."""
         self.drain(self.settings.shutdown_grace_seconds)

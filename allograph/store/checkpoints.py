@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -70,6 +71,7 @@ class Checkpoints:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._pruning = asyncio.Lock()
         # Sharing the serializer is safe and saves building its tables for each run. Pickle for what has no other form, as in the
         # reference: only this server writes these rows.
         self._serde = JsonPlusSerializer(pickle_fallback=True)
@@ -91,7 +93,8 @@ class Checkpoints:
     async def delete_of_deleted(self, thread_id: UUID) -> None:
         """Delete what a graph went on writing while its thread was being deleted."""
         async with self.database.transaction() as connection:
-            if not await (await connection.execute("SELECT FROM threads WHERE thread_id = %s FOR KEY SHARE", [thread_id])).fetchone():
+            found = await connection.execute("SELECT FROM threads WHERE thread_id = %s FOR KEY SHARE", [thread_id])
+            if not await found.fetchone():
                 await self.delete(connection, [thread_id])
 
     async def delete_of_run(self, thread_id: UUID, run_id: UUID) -> None:
@@ -106,7 +109,9 @@ class Checkpoints:
 
         Raises `NotImplementedError` for a thread whose graph uses a `DeltaChannel`: its newest checkpoint needs older ones.
         """
-        await again(lambda: self.saver().aprune([str(one) for one in thread_ids], strategy="keep_latest"))
+        # Each thread is a transaction that loses against any other change of its checkpoints: prunes at least do not meet here.
+        async with self._pruning:
+            await again(lambda: self.saver().aprune([str(one) for one in thread_ids], strategy="keep_latest"))
 
     async def exists(self, thread_id: UUID, checkpoint_id: str, namespace: str = "") -> bool:
         row = await self.database.fetch_one(
