@@ -186,7 +186,7 @@ CASES = {
     "interrupt_before a number": Case("POST", CREATE, {**RUN, "interrupt_before": 3}, "interrupt_before"),
     "stateless interrupt_before": Case("POST", "/runs", {**RUN, "interrupt_before": {"a": 1}}, "interrupt_before"),
     "checkpoint not a UUID": Case("POST", CREATE, {**RUN, "checkpoint": {"checkpoint_id": "x"}}, "checkpoint_id"),
-    "checkpoint unknown": Case("POST", CREATE, {**RUN, "checkpoint": {"checkpoint_id": NOBODY}}, "checkpoint_id"),
+    "checkpoint unknown": Case("POST", CREATE, {**RUN, "checkpoint": {"checkpoint_id": NOBODY}}, "checkpoint_id", 404),
     "command with a wrong goto": Case("POST", CREATE, {"assistant_id": "count", "command": {"goto": 3}}, "goto"),
     "command not an object": Case("POST", CREATE, {"assistant_id": "count", "command": "go"}, "command"),
     "thread of nobody": Case("POST", "/threads/{NOBODY}/runs", RUN, "not found", 404),

@@ -1921,7 +1921,7 @@ class ThreadSuperstep(BaseModel):
         extra="allow",
         validate_by_name=True,
     )
-    updates: list[ThreadSuperstepUpdate]
+    updates: Annotated[list[ThreadSuperstepUpdate], Field(min_length=1)]
 
 
 class Assistant(BaseModel):

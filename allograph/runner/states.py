@@ -19,7 +19,7 @@ from allograph.runner.execution import run_input
 from allograph.runner.graphs import Graph, Graphs
 from allograph.runner.state import interrupts_by_task, state_shown
 from allograph.store.checkpoints import Checkpoints
-from allograph.store.database import Row
+from allograph.store.database import Row, again
 from allograph.store.runs import RestingStatus
 from allograph.store.threads import Threads
 
@@ -89,10 +89,14 @@ class States:
         if checkpoint and (checkpoint_id := checkpoint.get("checkpoint_id")):
             if not await self.checkpoints.exists(thread_id, checkpoint_id, checkpoint.get("checkpoint_ns", "")):
                 raise _no_checkpoint(thread_id, checkpoint)
-        async with self._changing(thread) as graph:
-            with _refused():
-                config = await graph.aupdate_state(_config(thread_id, checkpoint, thread), values, as_node=as_node)
-            return dict(config["configurable"])
+
+        async def change() -> dict[str, Any]:
+            async with self._changing(thread) as graph:
+                with _refused():
+                    config = await graph.aupdate_state(_config(thread_id, checkpoint, thread), values, as_node=as_node)
+                return dict(config["configurable"])
+
+        return await again(change)
 
     async def apply_supersteps(self, thread_id: UUID, supersteps: Sequence[Sequence[Mapping[str, Any]]]) -> None:
         """Make a thread's state from updates (`values` or `command`, and `as_node`), one checkpoint for each super-step."""

@@ -92,17 +92,25 @@ class Checkpoints:
 
     async def delete_of_deleted(self, thread_id: UUID) -> None:
         """Delete what a graph went on writing while its thread was being deleted."""
-        async with self.database.transaction() as connection:
-            found = await connection.execute("SELECT FROM threads WHERE thread_id = %s FOR KEY SHARE", [thread_id])
-            if not await found.fetchone():
-                await self.delete(connection, [thread_id])
+
+        async def delete() -> None:
+            async with self.database.transaction() as connection:
+                found = await connection.execute("SELECT FROM threads WHERE thread_id = %s FOR KEY SHARE", [thread_id])
+                if not await found.fetchone():
+                    await self.delete(connection, [thread_id])
+
+        await again(delete)
 
     async def delete_of_run(self, thread_id: UUID, run_id: UUID) -> None:
         """Delete the checkpoints that a run wrote, in all namespaces, and what only they used."""
         parameters = {"thread_id": str(thread_id), "run_id": str(run_id)}
-        async with self.database.transaction() as connection:
-            await connection.execute(_DELETE_OF_RUN, parameters)
-            await connection.execute(_DELETE_UNUSED_BLOBS, parameters)
+
+        async def delete() -> None:
+            async with self.database.transaction() as connection:
+                await connection.execute(_DELETE_OF_RUN, parameters)
+                await connection.execute(_DELETE_UNUSED_BLOBS, parameters)
+
+        await again(delete)
 
     async def keep_latest(self, thread_ids: list[UUID]) -> None:
         """Delete all but the newest checkpoint of each namespace.

@@ -15,7 +15,7 @@ from psycopg import errors
 from psycopg.types.json import Jsonb
 
 from allograph.encoding import dumps
-from allograph.store.database import Connection, Database, Row
+from allograph.store.database import Connection, Database, Row, again
 
 RunStatus = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
 CancelAction = Literal["interrupt", "rollback"]
@@ -410,28 +410,36 @@ class Runs:
         self, run: NewRun, action: CancelAction, *, follower: UUID | None = None, worker_id: UUID | None = None
     ) -> tuple[Row | None, list[Row]]:
         """Accept a run and ask the active ones of its thread to end, both or neither; answer the run and those others."""
-        async with self.database.transaction() as connection:
-            cursor = await connection.execute(_creating(run), _creation(run, False, follower, worker_id))
-            row = await cursor.fetchone()
-            if row is None:
-                return None, []
-            others = await _cancelled(connection, _CANCEL_OTHERS, {"thread_id": run.thread_id, "run_id": run.run_id}, action)
-        return row, others
+
+        async def create() -> tuple[Row | None, list[Row]]:
+            async with self.database.transaction() as connection:
+                cursor = await connection.execute(_creating(run), _creation(run, False, follower, worker_id))
+                row = await cursor.fetchone()
+                if row is None:
+                    return None, []
+                where = {"thread_id": run.thread_id, "run_id": run.run_id}
+                return row, await _cancelled(connection, _CANCEL_OTHERS, where, action)
+
+        return await again(create)
 
     async def cancel(self, thread_id: UUID, run_ids: Sequence[UUID], action: CancelAction) -> list[Row]:
         """End pending runs, ask running ones to end; answer those that were active. A pending run that is rolled back is gone."""
-        async with self.database.transaction() as connection:
-            return await _cancelled(connection, _CANCEL_IDS, {"thread_id": thread_id, "run_ids": list(run_ids)}, action)
+        return await self._cancel(_CANCEL_IDS, {"thread_id": thread_id, "run_ids": list(run_ids)}, action)
 
     async def cancel_by_status(self, statuses: Sequence[RunStatus], action: CancelAction) -> list[Row]:
         """The same for every run that is in one of `statuses`."""
-        async with self.database.transaction() as connection:
-            return await _cancelled(connection, _CANCEL_BY_STATUS, {"statuses": list(statuses)}, action)
+        return await self._cancel(_CANCEL_BY_STATUS, {"statuses": list(statuses)}, action)
 
     async def cancel_of_threads(self, thread_ids: Sequence[UUID]) -> list[Row]:
         """The same for every active run of these threads."""
-        async with self.database.transaction() as connection:
-            return await _cancelled(connection, _CANCEL_OF_THREADS, {"thread_ids": list(thread_ids)}, "interrupt")
+        return await self._cancel(_CANCEL_OF_THREADS, {"thread_ids": list(thread_ids)}, "interrupt")
+
+    async def _cancel(self, statement: LiteralString, where: dict[str, Any], action: CancelAction) -> list[Row]:
+        async def cancel() -> list[Row]:
+            async with self.database.transaction() as connection:
+                return await _cancelled(connection, statement, where, action)
+
+        return await again(cancel)
 
     async def reclaim(self, max_retries: int) -> list[Row]:
         """Take runs from workers that are no longer heard of; answer `run_id, thread_id, status, attempt` of each."""

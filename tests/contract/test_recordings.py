@@ -38,6 +38,7 @@ DEVIATIONS = {
     ("GET /assistants/{assistant_id}/subgraphs", "null is not of type"): "as above",
     ("GET /assistants/{assistant_id}/subgraphs/{namespace}", "null is not of type"): "as above",
     ("POST /threads/{thread_id}/runs/{run_id}/cancel", "zero-length"): "a reply that says JSON has a body",
+    ("GET /threads/{thread_id}/state/{checkpoint_id}", '"checkpoint_id":"nope"'): "checkpoints are named by UUIDs, others are 422",
     ("POST /threads/count", "status 500"): "a crash is never parity",
     ("POST /threads/search", "status 500"): "a crash is never parity",
     ("POST /threads/{thread_id}/history", "status 500"): "a crash is never parity",

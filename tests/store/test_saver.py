@@ -64,7 +64,7 @@ async def rows(database: Database, table: str, thread_id: str) -> list[dict[str,
 @pytest.mark.parametrize("name", VALUES)
 async def test_checkpoints_are_the_same(database: Database, name: str) -> None:
     values = VALUES[name]
-    versions: dict[str, str | int | float] = {channel: f"{1:032}.5" for channel in values}
+    versions: dict[str, str | int | float] = dict.fromkeys(values, f"{1:032}.5")
     checkpoint: Checkpoint = {**empty_checkpoint(), "channel_values": values, "channel_versions": versions}
     stored = []
     for kind in (AsyncPostgresSaver, Saver):

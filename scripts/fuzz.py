@@ -1,0 +1,150 @@
+"""`make fuzz`: Schemathesis against a fresh server with a fresh database and real graphs.
+
+All phases, all checks, requests that fit the contract and requests that do not, on every operation of the served contract that
+is implemented. Ends with 0 only when nothing at all failed. `tests/fuzz/` holds what Schemathesis is told beyond the contract.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from allograph.generated.routes import OPERATIONS
+from allograph.handlers import HANDLER_CLASSES
+from allograph.routing import has_method
+from scripts.oracle import oracle
+from tests.server_process import ServerProcess, data_folder, serving
+
+ROOT = Path(__file__).resolve().parent.parent
+FUZZ = ROOT / "tests" / "fuzz"
+CONFIG = FUZZ / "langgraph.json"
+REPORTS = ROOT / "build" / "fuzz"
+
+MOST_EXCEPTIONS = 10
+
+UNAVAILABLE = "not available in this version"
+"""How the server says that it knows a field and does nothing with it yet."""
+MAY_BE_UNAVAILABLE = {"webhook": "https://example.com/"}
+"""Fields of a new run, each with a good value: asked at the start whether they are available."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", default="1", help='a number, or "random"')
+    parser.add_argument("--examples", type=int, default=20, help="examples for each operation and phase")
+    parser.add_argument("--minutes", type=int, help="go on fuzzing for so long")
+    parser.add_argument("--target", choices=["ours", "oracle"], default="ours", help="what is fuzzed: ours or the reference")
+    parser.add_argument("rest", nargs="*", help="more arguments for `schemathesis run`, after --")
+    chosen = parser.parse_args()
+    seed = random.SystemRandom().randrange(2**32) if chosen.seed == "random" else int(chosen.seed)
+    print(f"seed {seed}" + (f"; again with `make fuzz SEED={seed}`" if chosen.seed == "random" else ""), flush=True)
+    options = ["--seed", str(seed), "--max-examples", str(chosen.examples), *chosen.rest]
+    if chosen.minutes:
+        options += ["--max-time", str(chosen.minutes * 60)]
+    sys.exit(fuzz_oracle(options) if chosen.target == "oracle" else fuzz(options))
+
+
+def fuzz(options: list[str]) -> int:
+    exceptions = yaml.safe_load((FUZZ / "exceptions.yaml").read_text()) or []
+    if len(exceptions) > MOST_EXCEPTIONS:
+        sys.exit(f"error: {FUZZ / 'exceptions.yaml'} has {len(exceptions)} lines; at most {MOST_EXCEPTIONS} may be excused")
+    missing = [one for one in OPERATIONS if not has_method(HANDLER_CLASSES.get(one.field), one)]
+    for operation in missing:
+        options += ["--exclude-operation-id", operation.operation_id]
+    with data_folder() as folder, serving(folder / "data", config=CONFIG) as server:
+        unavailable = [field for field, value in MAY_BE_UNAVAILABLE.items() if not _available(server, field, value)]
+        began = time.monotonic()
+        code = _schemathesis(server.url, options, {"things": list(_things(server.url)), "unavailable": unavailable})
+        seconds = time.monotonic() - began
+        alive = server.process.poll() is None and httpx.get(f"{server.url}/ok?check_db=1", timeout=10).status_code == 200
+        broken = [line for line in server.output.splitlines() if "contract violation" in line or "Exception in ASGI" in line]
+    tally = json.loads((REPORTS / "tally.json").read_text())
+    print(f"{len(OPERATIONS) - len(missing)} operations in {seconds:.0f} s; {len(missing)} are not implemented yet and answer 501")
+    if unavailable:
+        print(f"not available yet, and left out of requests that have to be accepted: {', '.join(unavailable)}")
+    print(_answers(tally["answers"]))
+    for index, line in enumerate(exceptions):
+        print(f"excused {tally['excused'].get(str(index), 0)} times: {line['operation']} {line['check']}: {line['reason']}")
+    for line in broken[:20]:
+        print(f"in the server's log: {line[:500]}")
+    if not alive:
+        print("the server is not what it was: it ended or its database does not answer")
+    return code or (1 if broken or not alive else 0)
+
+
+def fuzz_oracle(options: list[str]) -> int:
+    """The same against the reference, whose failures are counted and not ours."""
+    with oracle(CONFIG) as url:
+        _schemathesis(url, options, {"things": list(_things(url))})
+    print(_answers(json.loads((REPORTS / "tally.json").read_text())["answers"]))
+    return 0
+
+
+def _schemathesis(url: str, options: list[str], given: dict[str, Any]) -> int:
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    given["tally"] = str(REPORTS / "tally.json")
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(FUZZ / "schemathesis.toml"),
+        "run", f"{url}/openapi.json", "--report", "junit", "--report-junit-path", str(REPORTS / "junit.xml"), *options,
+    ]  # fmt: skip
+    environment = {**os.environ, "ALLOGRAPH_FUZZ": json.dumps(given), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def _answers(answers: dict[str, int]) -> str:
+    """How many requests there were, to how many operations, with which statuses."""
+    by_operation: Counter[str] = Counter()
+    by_status: Counter[str] = Counter()
+    for name, count in answers.items():
+        operation, _, status = name.rpartition(" ")
+        by_operation[operation] += count
+        by_status[status] += count
+    least = ", ".join(f"{name} {count}" for name, count in sorted(by_operation.items(), key=lambda item: item[1])[:3])
+    statuses = ", ".join(f"{status}: {count}" for status, count in sorted(by_status.items()))
+    return f"{sum(by_operation.values())} requests to {len(by_operation)} operations ({statuses}); fewest: {least}"
+
+
+def _available(server: ServerProcess, field: str, value: Any) -> bool:
+    answer = httpx.post(f"{server.url}/runs", json={"assistant_id": "steps", "input": {"text": ""}, field: value}, timeout=30)
+    return not (answer.status_code == 422 and UNAVAILABLE in answer.text)
+
+
+def _things(url: str) -> Iterator[dict[str, str]]:
+    """Things that exist, as the path parameters that name them: runs that ended, wait, were interrupted, or are late."""
+    with httpx.Client(base_url=url, timeout=30) as http:
+
+        def sent(path: str, body: Any) -> Any:
+            answer = http.post(path, json=body)
+            answer.raise_for_status()
+            return answer.json()
+
+        for graph, given in {
+            "steps": {"text": "x"}, "chat": {"messages": "hi"}, "asking": {"text": "?"}, "anything": [1, {"a": None}],
+        }.items():  # fmt: skip
+            assistant = sent("/assistants", {"graph_id": graph, "metadata": {"of": "fuzz"}})["assistant_id"]
+            http.patch(f"/assistants/{assistant}", json={"name": "Second"}).raise_for_status()
+            thread = sent("/threads", {"metadata": {"of": "fuzz"}})["thread_id"]
+            run = sent(f"/threads/{thread}/runs", {"assistant_id": assistant, "input": given, "stream_resumable": True})["run_id"]
+            http.get(f"/threads/{thread}/runs/{run}/join").raise_for_status()
+            state = http.get(f"/threads/{thread}/state").json()
+            thing = {"assistant_id": assistant, "thread_id": thread, "run_id": run}
+            yield {**thing, "checkpoint_id": state["checkpoint"]["checkpoint_id"]}
+        yield {**thing, "thread_id": sent("/threads", {})["thread_id"], "namespace": "second"}
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        main()

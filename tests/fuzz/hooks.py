@@ -1,0 +1,164 @@
+"""What Schemathesis is told about this API beyond its contract: loaded by `scripts/fuzz.py` into each run.
+
+JSON Schema cannot say everything. Where a request that it allows is refused for a good reason, the request is put right here
+(not the check switched off); where it names a thing by a random id, it is given one that exists, half the time. Failures of
+which the check is to blame, not the server, stand in `exceptions.yaml`, each with its reason.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+import yaml
+from schemathesis.core import NOT_SET
+from schemathesis.core.failures import Failure
+from schemathesis.core.transport import Response
+from schemathesis.generation.case import Case
+from schemathesis.hooks import HookContext
+
+GIVEN: dict[str, Any] = json.loads(os.environ.get("ALLOGRAPH_FUZZ", "{}"))
+"""From `scripts/fuzz.py`: `things` that exist (each a dictionary of path parameters), fields that are `unavailable` in this
+version, and where to write the `tally`."""
+
+EXCEPTIONS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("exceptions.yaml").read_text()) or []
+
+LONGEST_DELAY = 0.2
+"""Seconds. `after_seconds` may be a year, and some requests wait for their run."""
+
+_answers: Counter[str] = Counter()
+_excused: Counter[int] = Counter()
+
+
+@schemathesis.hook
+def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+    if isinstance(case.body, dict | list):
+        for body in case.body if isinstance(case.body, list) else [case.body]:
+            _shorten(body)
+    if case.meta is None:
+        return
+    if not case.meta.generation.mode.is_positive:
+        _with_a_value(case.query)
+        return
+    if case.meta.phase.name.value != "stateful" and case.method != "DELETE":
+        _name_what_exists(case)
+    for container in ("path_parameters", "query", "headers", "body"):
+        value = getattr(case, container)
+        if value is not NOT_SET and value is not None:
+            _without_nul(value) if isinstance(value, dict | list) else None
+    if isinstance(case.body, dict | list):
+        for body in case.body if isinstance(case.body, list) else [case.body]:
+            _put_right(body)
+    match case.operation.label:
+        case "POST /assistants/{assistant_id}/latest":
+            _say_the_version_once(case)
+        case "POST /threads" if isinstance(case.body, dict):
+            _fit_steps(case.body)
+        case "POST /threads/{thread_id}/state" if isinstance(case.body, dict):
+            case.body = {**case.body, "values": {"trail": [case.body.get("values")]}, "as_node": "last"}
+
+
+@schemathesis.hook
+def filter_failure(context: HookContext, failure: Failure, case: Case, response: Response) -> bool:
+    """Whether a failure counts."""
+    for index, line in enumerate(EXCEPTIONS):
+        if (
+            line["operation"] == case.operation.label
+            and line["check"] == type(failure).__name__
+            and line.get("status", response.status_code) == response.status_code
+            and line.get("detail", "") in response.text
+        ):
+            _excused[index] += 1
+            return False
+    return True
+
+
+@schemathesis.hook
+def after_call(context: HookContext, case: Case, response: Response) -> None:
+    _answers[f"{case.operation.label} {response.status_code}"] += 1
+
+
+@atexit.register
+def _write_tally() -> None:
+    if place := GIVEN.get("tally"):
+        Path(place).write_text(json.dumps({"answers": _answers, "excused": {str(index): n for index, n in _excused.items()}}))
+
+
+def _with_a_value(query: dict[str, Any]) -> None:
+    """A name without a value is what the SDK clients send for None and says nothing: make what is wrong wrong."""
+    for name in ("stream_mode", "stream_modes", "select"):
+        if name in query:
+            value = query[name]
+            query[name] = ["?" if one == "" else one for one in value] if isinstance(value, list) else value or "?"
+
+
+def _shorten(body: Any) -> None:
+    """Neither a run that starts in a year nor a call of a stranger's server."""
+    if not isinstance(body, dict):
+        return
+    delay = body.get("after_seconds")
+    if isinstance(delay, int | float) and not isinstance(delay, bool) and delay > 0:
+        body["after_seconds"] = min(delay, LONGEST_DELAY)
+    if isinstance(body.get("webhook"), str) and body["webhook"]:
+        body["webhook"] = "http://192.0.2.1:9/"  # of a network that documentation has for itself
+
+
+def _put_right(body: Any) -> None:
+    if not isinstance(body, dict):
+        return
+    for field in GIVEN.get("unavailable", ()):
+        body.pop(field, None)
+    # Settings come in `context` or in `config.configurable`: 400 for both.
+    config = body.get("config")
+    if isinstance(config, dict) and config.get("configurable"):
+        body.pop("context", None)
+
+
+def _say_the_version_once(case: Case) -> None:
+    """In the query or in the body, and in one of them."""
+    if isinstance(case.body, dict):
+        case.query.pop("version", None)
+    else:
+        case.query.setdefault("version", 1)
+
+
+def _fit_steps(body: dict[str, Any]) -> None:
+    """Threads of the graph `steps`, whose nodes these are: what fits a graph, no contract says."""
+    metadata = body.get("metadata")
+    body["metadata"] = {**(metadata if isinstance(metadata, dict) else {}), "graph_id": "steps"}
+    for step in body.get("supersteps", ()):
+        for update in step["updates"]:
+            update["as_node"] = "first"
+            update["values"] = {"trail": [update.get("values")]}
+            if update.get("command") is not None:
+                update["command"] = {"update": {"trail": [update["command"]]}}
+
+
+def _without_nul(value: Any) -> None:
+    """NUL cannot be stored: 422 wherever it is. The tests of refusals send it."""
+    for key in list(value) if isinstance(value, dict) else range(len(value)):
+        member = value[key]
+        if isinstance(member, dict | list):
+            _without_nul(member)
+        elif isinstance(member, str) and "\0" in member:
+            value[key] = member.replace("\0", "\ufffd")
+        if isinstance(key, str) and "\0" in key:
+            value[key.replace("\0", "\ufffd")] = value.pop(key)
+
+
+def _name_what_exists(case: Case) -> None:
+    asked = case.path_parameters
+    if not asked:
+        return
+    # Not Python's own randomness: the same seed has to give the same requests.
+    chance = random.Random(f"{case.operation.label} {sorted(asked.items())}")
+    known = [thing for thing in GIVEN.get("things", ()) if thing.keys() >= asked.keys()]
+    if known and chance.random() < 0.5:
+        thing = chance.choice(known)
+        case.path_parameters = {name: thing[name] for name in asked}
