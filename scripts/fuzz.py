@@ -44,14 +44,16 @@ MAY_BE_UNAVAILABLE = {"webhook": "https://example.com/"}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", default="1", help='a number, or "random"')
-    parser.add_argument("--examples", type=int, default=20, help="examples for each operation and phase")
+    parser.add_argument("--examples", type=int, help="examples for each operation, instead of what the configuration says")
     parser.add_argument("--minutes", type=int, help="go on fuzzing for so long")
     parser.add_argument("--target", choices=["ours", "oracle"], default="ours", help="what is fuzzed: ours or the reference")
     parser.add_argument("rest", nargs="*", help="more arguments for `schemathesis run`, after --")
     chosen = parser.parse_args()
     seed = random.SystemRandom().randrange(2**32) if chosen.seed == "random" else int(chosen.seed)
     print(f"seed {seed}" + (f"; again with `make fuzz SEED={seed}`" if chosen.seed == "random" else ""), flush=True)
-    options = ["--seed", str(seed), "--max-examples", str(chosen.examples), *chosen.rest]
+    options = ["--seed", str(seed), *chosen.rest]
+    if chosen.examples:
+        options += ["--max-examples", str(chosen.examples)]
     if chosen.minutes:
         options += ["--max-time", str(chosen.minutes * 60)]
     sys.exit(fuzz_oracle(options) if chosen.target == "oracle" else fuzz(options))

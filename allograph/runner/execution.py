@@ -21,6 +21,7 @@ from allograph.runner.messages import MessageGatherer
 from allograph.runner.state import checkpoint_of, interrupts_by_task
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.runs import CancelAction, ClaimedRun, Outcome, RestingStatus, RunStatus
+from allograph.store.saver import StorageError, storage
 
 log = logging.getLogger("allograph.run")
 
@@ -92,7 +93,11 @@ class Execution:
         self._interrupted = False
 
     async def execute(self) -> Result:
-        """Run the graph to its end. Raises `asyncio.CancelledError` only when nobody asked the run to be cancelled."""
+        """Run the graph to its end.
+
+        Raises `StorageError` when the database was away, and `asyncio.CancelledError` when the task was cancelled though nobody
+        asked the run to be: then it has not ended, and goes on from its last checkpoint another time.
+        """
         run = self.run
         config = run_config(run, self.described)
         try:
@@ -107,6 +112,8 @@ class Execution:
                     await self._drive(graph, config)
                 except Cancelled as cancelled:
                     return await self._after_cancel(graph, config, cancelled)
+                except StorageError:
+                    raise
                 except Exception as error:  # noqa: BLE001 - whatever a user's graph raises ends its run
                     return await self._after_error(graph, config, error)
                 return await self._after_success(graph, config)
@@ -116,13 +123,11 @@ class Execution:
             _uncancel()
             shown = dumps(Cancelled(self.cancel_action).shown)
             return Result(Outcome("interrupted", "interrupted", error=shown), b"{}")
+        except StorageError:
+            raise
         except Exception as error:  # noqa: BLE001 - a factory or a context manager of the user's that fails
             shown = self._report(error)
             return Result(Outcome("error", "error", error=shown), b'{"__error__":%b}' % shown)
-
-    def cancel(self, action: CancelAction) -> None:
-        """Note that the run shall end; whoever calls this also cancels the task."""
-        self.cancel_action = self.cancel_action or action
 
     async def _drive(self, graph: Graph, config: RunnableConfig) -> None:
         kwargs = self.run.kwargs
@@ -224,7 +229,8 @@ class Execution:
     async def _after_cancel(self, graph: Graph, config: RunnableConfig, cancelled: Cancelled) -> Result:
         rolled_back = cancelled.action == "rollback"
         if rolled_back:
-            await self.checkpoints.delete_of_run(self.run.thread_id, self.run.run_id)
+            with storage():
+                await self.checkpoints.delete_of_run(self.run.thread_id, self.run.run_id)
         outcome, _ = await self._state_outcome(graph, config, "interrupted")
         output = dumps(self._last_values) if self._last_values is not None else b"{}"
         return Result(replace(outcome, error=dumps(cancelled.shown)), output, rolled_back)
@@ -233,6 +239,8 @@ class Execution:
         """The outcome that the thread's newest checkpoint tells, and its values as JSON."""
         try:
             snapshot = await graph.aget_state(at_newest(config))
+        except StorageError:
+            raise
         except Exception as error:  # noqa: BLE001 - a state that the graph's own schema or code refuses
             log.warning("the state of thread %s cannot be read: %s: %s", self.run.thread_id, type(error).__name__, error)
             return Outcome(status, "idle"), b"{}"

@@ -111,9 +111,9 @@ class Runner:
         if found is None or (thread_id and known is None and not request.create_thread):
             raise NotFound("Thread or assistant not found.")
         start = {**request.config.get("configurable", {}), **request.checkpoint}
-        if thread_id and (checkpoint_id := start.get("checkpoint_id")):
-            if not await self.checkpoints.exists(thread_id, str(checkpoint_id), str(start.get("checkpoint_ns", ""))):
-                raise NotFound(f"Checkpoint {str(checkpoint_id)[:100]} not found in thread {thread_id}; checkpoint_id must name one")
+        checkpoint_id, namespace = start.get("checkpoint_id"), str(start.get("checkpoint_ns", ""))
+        if thread_id and checkpoint_id and not await self.checkpoints.exists(thread_id, str(checkpoint_id), namespace):
+            raise NotFound(f"Checkpoint {str(checkpoint_id)[:100]} not found in thread {thread_id}; checkpoint_id must name one")
         run = build_run(request, found, thread_id, known, uuid4())
         resumable = request.stream_resumable
         reader = self.following.begin(run.run_id, run.thread_id, follow, resumable=resumable) if follow else None

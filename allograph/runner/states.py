@@ -86,9 +86,9 @@ class States:
         Raises `Conflict` while runs of the thread are active, `BadRequest` for what the graph does not take.
         """
         thread = await self._thread(thread_id)
-        if checkpoint and (checkpoint_id := checkpoint.get("checkpoint_id")):
-            if not await self.checkpoints.exists(thread_id, checkpoint_id, checkpoint.get("checkpoint_ns", "")):
-                raise _no_checkpoint(thread_id, checkpoint)
+        checkpoint_id, namespace = (checkpoint or {}).get("checkpoint_id"), (checkpoint or {}).get("checkpoint_ns", "")
+        if checkpoint and checkpoint_id and not await self.checkpoints.exists(thread_id, checkpoint_id, namespace):
+            raise _no_checkpoint(thread_id, checkpoint)
 
         async def change() -> dict[str, Any]:
             async with self._changing(thread) as graph:

@@ -29,6 +29,7 @@ from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Notifications, Row
 from allograph.store.run_events import END, RunEvents, StoredEvent
 from allograph.store.runs import CancelAction, ClaimedRun, Outcome, Runs
+from allograph.store.saver import StorageError
 from allograph.store.threads import Threads
 
 log = logging.getLogger("allograph.worker")
@@ -43,8 +44,8 @@ class Worker:
 
     def __init__(
         self, worker_id: UUID, capacity: int, *, runs: Runs, threads: Threads, checkpoints: Checkpoints, graphs: Graphs,
-        store: BaseStore, streams: Streams, notifications: Notifications, run_events: RunEvents, recorder: Recorder, settings: Settings,
-        described: Mapping[str, Any],
+        store: BaseStore, streams: Streams, notifications: Notifications, run_events: RunEvents, recorder: Recorder,
+        settings: Settings, described: Mapping[str, Any],
     ) -> None:  # fmt: skip
         self.worker_id = worker_id
         self.capacity = capacity
@@ -210,6 +211,10 @@ class Worker:
         except asyncio.CancelledError:
             if self._stopping and await self._hand_back(run):
                 log.info("run %s was handed back to the queue", run.run_id)
+        except (StorageError, psycopg.OperationalError, PoolTimeout) as error:
+            log.warning("run %s goes back to the queue, the database was away: %s", run.run_id, error)
+            while not await self._hand_back(run):  # noqa: ASYNC110 - the database tells nobody that it is back
+                await asyncio.sleep(FINISH_RETRY_SECONDS)
         finally:
             self._executing.pop(run.run_id, None)
             self.streams.leave(run.run_id, executing=self._executing)
@@ -267,10 +272,12 @@ class Worker:
         log.warning("run %s was taken away from this worker; its end was not written", run.run_id)
 
     async def _hand_back(self, run: ClaimedRun) -> bool:
+        """Give a run back; True when it is not held any more, whoever has it now."""
         try:
-            return await asyncio.shield(self.runs.hand_back(run))
+            await asyncio.shield(self.runs.hand_back(run))
         except (psycopg.Error, PoolTimeout):
-            return False  # its lease runs out instead
+            return False  # if the process ends, the lease runs out instead
+        return True
 
     def cancel(self, run_id: UUID, action: CancelAction) -> None:
         """Ask a run that executes here to end; unknown ids are another worker's."""

@@ -186,10 +186,10 @@ SELECT *, pg_notify('allograph', CASE WHEN status = 'pending' THEN 'queue:' ELSE
 """
 
 # A stopping worker gives a run back, which is no retry: nothing was wrong with the run. The attempt still counts, for the next one
-# goes on from its checkpoints. A cancel that was asked for stays asked for.
+# goes on from its checkpoints. A cancel that was asked for stays asked for: whoever claims the run ends it.
 _HAND_BACK: LiteralString = """
 UPDATE runs SET status = 'pending', worker_id = NULL, updated_at = now()
-WHERE run_id = %(run_id)s AND worker_id = %(worker_id)s AND attempt = %(attempt)s AND status = 'running' AND cancel_action IS NULL
+WHERE run_id = %(run_id)s AND worker_id = %(worker_id)s AND attempt = %(attempt)s AND status = 'running'
 RETURNING pg_notify('allograph', 'queue:')::text
 """
 
@@ -402,7 +402,7 @@ class Runs:
         return row["active_runs"] if row else None
 
     async def hand_back(self, run: ClaimedRun) -> bool:
-        """Give a run back to the queue as if it had not been claimed. False: it is not held, or its cancel was asked for."""
+        """Give a run back to the queue. False: it is not held."""
         parameters = {"run_id": run.run_id, "worker_id": run.worker_id, "attempt": run.attempt}
         return await self.database.fetch_one(_HAND_BACK, parameters) is not None
 

@@ -8,7 +8,8 @@ only for values large enough to hold up the event loop. docs/performance.md has 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, LiteralString, cast
 
@@ -24,9 +25,10 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
+from psycopg_pool import PoolTimeout
 
 LIGHT = 400
 """Values that weigh more (about one for each item, and for each 100 characters of text) are encoded in a thread."""
@@ -35,8 +37,21 @@ MOST_ROWS = 5
 """Rows of one statement; more go to the original. psycopg parses statements of more than 50 parameters anew each time."""
 
 
+class StorageError(Exception):
+    """The database was away when a checkpoint was read or written: no fault of the graph, which can go on from the last one."""
+
+
+@contextlib.contextmanager
+def storage() -> Iterator[None]:
+    """Tells a database that is away from what a graph raises itself; graphs may use databases of their own."""
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as error:
+        raise StorageError(f"{type(error).__name__}: {str(error).strip()}") from error
+
+
 class Saver(AsyncPostgresSaver):
-    """Make a new one for each run: an instance does one thing at a time."""
+    """Make a new one for each run: an instance does one thing at a time. Raises `StorageError` when the database is away."""
 
     async def aput(
         self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
@@ -88,6 +103,16 @@ class Saver(AsyncPostgresSaver):
         await self._write(_put_writes(len(rows), special), parameters)
 
     async def _write(self, statement: LiteralString, parameters: Sequence[Any]) -> None:
+        with storage():
+            await self._execute(statement, parameters)
+
+    @contextlib.asynccontextmanager
+    async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[AsyncCursor[DictRow]]:
+        with storage():
+            async with super()._cursor(pipeline=pipeline) as cursor:
+                yield cursor
+
+    async def _execute(self, statement: LiteralString, parameters: Sequence[Any]) -> None:
         async with self.lock:
             if isinstance(self.conn, AsyncConnection):
                 await self.conn.execute(statement, parameters)

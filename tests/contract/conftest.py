@@ -55,7 +55,10 @@ class Workshop:
         (self.root / "snippet.py").write_text(source)
         # Without PYTHONPATH: mypy keeps silent about what it finds there, as about other people's packages.
         return subprocess.run(
-            [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(ROOT / ".mypy_cache" / "tests"), "snippet.py"],
+            [
+                sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(ROOT / ".mypy_cache" / "tests"),
+                "snippet.py",
+            ],
             cwd=self.root, capture_output=True, text=True, env={},
         ).stdout  # fmt: skip
 

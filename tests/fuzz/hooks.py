@@ -34,6 +34,8 @@ LONGEST_DELAY = 0.2
 
 _answers: Counter[str] = Counter()
 _excused: Counter[int] = Counter()
+_assistants: set[str] = set()
+"""Those that were made on the way."""
 
 
 @schemathesis.hook
@@ -46,7 +48,8 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
     if not case.meta.generation.mode.is_positive:
         _with_a_value(case.query)
         return
-    if case.meta.phase.name.value != "stateful" and case.method != "DELETE":
+    walking = case.meta.phase.name.value == "stateful"
+    if not walking and case.method != "DELETE":
         _name_what_exists(case)
     for container in ("path_parameters", "query", "headers", "body"):
         value = getattr(case, container)
@@ -55,6 +58,8 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
     if isinstance(case.body, dict | list):
         for body in case.body if isinstance(case.body, list) else [case.body]:
             _put_right(body)
+            if walking and "/runs" in case.operation.path and isinstance(body, dict):
+                _run_what_exists(body)
     match case.operation.label:
         case "POST /assistants/{assistant_id}/latest":
             _say_the_version_once(case)
@@ -82,6 +87,8 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
 @schemathesis.hook
 def after_call(context: HookContext, case: Case, response: Response) -> None:
     _answers[f"{case.operation.label} {response.status_code}"] += 1
+    if case.operation.label == "POST /assistants" and response.status_code == 200:
+        _assistants.add(response.json()["assistant_id"])
 
 
 @atexit.register
@@ -118,6 +125,13 @@ def _put_right(body: Any) -> None:
     config = body.get("config")
     if isinstance(config, dict) and config.get("configurable"):
         body.pop("context", None)
+
+
+def _run_what_exists(body: dict[str, Any]) -> None:
+    """On the way through the links only what a link names may be missing: a random assistant or checkpoint would be, too."""
+    if "assistant_id" in body and body["assistant_id"] not in _assistants:
+        body["assistant_id"] = "steps"
+    body.pop("checkpoint", None)
 
 
 def _say_the_version_once(case: Case) -> None:

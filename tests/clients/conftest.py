@@ -1,0 +1,42 @@
+"""A server for the clients, a gate for its runs, and an unreliable way to the server.
+
+These tests run when their folder is asked for (`make test-clients`): they need Node and its packages, which `make test` does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients.unreliable import UnreliableProxy
+from tests.server_process import ServerProcess, data_folder, serving
+
+GRAPHS = Path(__file__).parent / "graphs" / "langgraph.json"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    here = Path(__file__).parent
+    asked = [config.invocation_params.dir / argument.split("::")[0] for argument in config.args]
+    return None if any(path.resolve().is_relative_to(here) for path in asked) else True
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[ServerProcess]:
+    """`allograph serve` on the graphs of this folder, with every reply checked against the contract."""
+    with data_folder() as folder, serving(folder / "data", config=GRAPHS) as running:
+        yield running
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """A file that is not there yet. Runs that are given it wait for it: `gate.touch()` lets them go on."""
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def unreliable(server: ServerProcess) -> Iterator[UnreliableProxy]:
+    """A way to the server on which streams break off, again and again."""
+    with UnreliableProxy(server.port) as proxy:
+        yield proxy
