@@ -58,8 +58,8 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
     if isinstance(case.body, dict | list):
         for body in case.body if isinstance(case.body, list) else [case.body]:
             _put_right(body)
-            if walking and "/runs" in case.operation.path and isinstance(body, dict):
-                _run_what_exists(body)
+            if walking and isinstance(body, dict):
+                _ask_for_what_exists(body, runs="/runs" in case.operation.path)
     match case.operation.label:
         case "POST /assistants/{assistant_id}/latest":
             _say_the_version_once(case)
@@ -127,11 +127,12 @@ def _put_right(body: Any) -> None:
         body.pop("context", None)
 
 
-def _run_what_exists(body: dict[str, Any]) -> None:
+def _ask_for_what_exists(body: dict[str, Any], *, runs: bool) -> None:
     """On the way through the links only what a link names may be missing: a random assistant or checkpoint would be, too."""
-    if "assistant_id" in body and body["assistant_id"] not in _assistants:
+    if runs and "assistant_id" in body and body["assistant_id"] not in _assistants:
         body["assistant_id"] = "steps"
-    body.pop("checkpoint", None)
+    if isinstance(body.get("checkpoint"), dict):
+        body["checkpoint"].pop("checkpoint_id", None)
 
 
 def _say_the_version_once(case: Case) -> None:
