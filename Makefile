@@ -7,7 +7,7 @@ UV_PIP  = uv pip install --quiet --python
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check format lock regen regen-check upgrade upgrade-pages capabilities capabilities-check capture parity parity-record \
-  bench oracle oracle-setup oracle-lock clean
+  bench oracle oracle-setup oracle-lock fuzz fuzz-long clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -84,6 +84,19 @@ parity: setup oracle-setup ## play the scenarios against the reference and again
 
 parity-record: setup oracle-setup ## renew the recordings of the reference's answers, and docs/PARITY.md
 	@$(BIN)/python -m scripts.parity record && $(BIN)/python -m scripts.parity docs
+
+# ---- bad input
+
+SEED ?= 1
+TARGET ?= ours
+FUZZ = $(BIN)/python -m scripts.fuzz --seed $(SEED) --target $(TARGET)
+
+fuzz: setup ## fuzz a live server against its contract; SEED=random for other requests, TARGET=oracle for the reference
+	@$(FUZZ)
+
+fuzz-long: SEED = random
+fuzz-long: setup ## the same for an hour
+	@$(FUZZ) --minutes 60
 
 # ---- pinned versions
 

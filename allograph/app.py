@@ -19,7 +19,7 @@ from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -111,7 +111,8 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
     )  # fmt: skip
     following = Following(
         process_id, runs, threads, run_events, streams, recorder, notifications,
-        lambda run_id: worker is not None and worker.executes(run_id),
+        executes=lambda run_id: worker is not None and worker.executes(run_id),
+        record=lambda subject: worker.record(subject) if worker else None,
         heartbeat_seconds=settings.heartbeat_seconds, poll_seconds=settings.poll_seconds,
     )  # fmt: skip
     runner = Runner(
@@ -191,7 +192,8 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
         title="Allograph", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None,
         middleware=_middleware(settings, config),
         exception_handlers={
-            ApiError: _api_error, HTTPException: _http_error, PoolTimeout: _pool_exhausted, Exception: _unexpected,
+            ApiError: _api_error, HTTPException: _http_error, ClientDisconnect: _left, PoolTimeout: _pool_exhausted,
+            Exception: _unexpected,
             psycopg.DataError: _unstorable, psycopg.OperationalError: _database_away, psycopg.InterfaceError: _database_away,
         },
     )  # fmt: skip
@@ -246,6 +248,11 @@ async def _api_error(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return _detail(error.status_code, error.detail, error.headers)
+
+
+async def _left(request: Request, error: Exception) -> Response:
+    """The client went away in the middle of its request: nobody reads this, and it is nothing to be logged."""
+    return _detail(422, "The request ended before its body was complete.")
 
 
 async def _pool_exhausted(request: Request, error: Exception) -> Response:

@@ -23,7 +23,7 @@ def server() -> Iterator[ServerProcess]:
 def served() -> Iterator[ServerProcess]:
     """`allograph serve` on the graphs of tests/served, with limits that tests can reach."""
     environment = {
-        "ALLOGRAPH_MAX_BODY_BYTES": "1000000", "ALLOGRAPH_STREAM_HEARTBEAT_SECONDS": "0.5",
+        "ALLOGRAPH_MAX_BODY_BYTES": "1000000", "ALLOGRAPH_HEARTBEAT_SECONDS": "0.5",
         "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "0",
     }  # fmt: skip
     with data_folder() as folder, serving(folder / "data", config=SERVED, environment=environment) as running:

@@ -253,10 +253,11 @@ def test_env_as_a_file(write: Write, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_own_process")
-def test_a_missing_env_file_is_a_warning(write: Write, caplog: pytest.LogCaptureFixture) -> None:
-    activate(load_config(write({**GRAPHS, "env": ".env"})))
-    assert "`env` names" in caplog.text
-    assert "does not exist" in caplog.text
+def test_a_missing_env_file_is_said(write: Write, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        activate(load_config(write({**GRAPHS, "env": ".env"})))
+    assert "langgraph.json names" in caplog.text
+    assert ".env, which does not exist" in caplog.text
 
 
 @pytest.mark.usefixtures("_own_process")

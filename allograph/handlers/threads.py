@@ -166,8 +166,8 @@ class Threads(interface.Threads):
         stream_mode: Sequence[ThreadStreamMode] | None = None, last_event_id: str | None = None,
     ) -> EventStream[models.StreamEvent]:  # fmt: skip
         await self._get(thread_id)
-        frames = self.runner.following.thread_frames(thread_id, stream_mode or stream_modes, event_number(last_event_id))
-        return EventStream(frames)
+        after = event_number(last_event_id)
+        return EventStream(await self.runner.following.join_thread(thread_id, stream_mode or stream_modes, after))
 
     async def _get(self, thread_id: UUID) -> Row:
         row = await self.threads.get(thread_id)

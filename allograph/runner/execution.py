@@ -102,7 +102,7 @@ class Execution:
         config = run_config(run, self.described)
         try:
             async with self.graphs.open(
-                config["configurable"]["graph_id"], config=config, checkpointer=self.checkpoints.saver(), store=self.store,
+                config["configurable"]["graph_id"], config=config, checkpointer=self.checkpoints.saver_of_run(), store=self.store,
                 access_context="threads.create_run", context=run.kwargs["context"],
             ) as graph:  # fmt: skip
                 try:
@@ -207,7 +207,7 @@ class Execution:
     async def _already_applied(self) -> bool:
         """Whether a checkpoint of this run exists: its input is in the state and must not be applied again."""
         address = {"thread_id": str(self.run.thread_id), "checkpoint_ns": ""}
-        latest = await self.checkpoints.saver().aget_tuple({"configurable": address})
+        latest = await self.checkpoints.saver_of_run().aget_tuple({"configurable": address})
         return latest is not None and latest.metadata.get("run_id") == str(self.run.run_id)
 
     async def _after_success(self, graph: Graph, config: RunnableConfig) -> Result:

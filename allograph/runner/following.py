@@ -56,11 +56,15 @@ class Joined:
 
 
 class Following:
-    """The readers of this process. `executes` says whether a run executes here now."""
+    """The readers of this process.
+
+    `executes` says whether a run executes here now; `record` has what executes here for a run or a thread written down.
+    """
 
     def __init__(
         self, process_id: UUID, runs: Runs, threads: Threads, events: RunEvents, streams: Streams, recorder: Recorder,
-        notifications: Notifications, executes: Callable[[UUID], bool], *, heartbeat_seconds: float, poll_seconds: float,
+        notifications: Notifications, executes: Callable[[UUID], bool], record: Callable[[UUID], None], *,
+        heartbeat_seconds: float, poll_seconds: float,
     ) -> None:  # fmt: skip
         self.process_id = process_id
         self.runs = runs
@@ -70,6 +74,7 @@ class Following:
         self.recorder = recorder
         self.notifications = notifications
         self.executes = executes
+        self.record = record
         self.heartbeat_seconds = heartbeat_seconds
         self.poll_seconds = poll_seconds
         self._missing: set[UUID] = set()
@@ -79,6 +84,7 @@ class Following:
     def start(self) -> None:
         self.notifications.on("ended", self._on_ended)
         self.notifications.on("events", self._on_events)
+        self.recorder.on_written = self._wake_thread_readers
         self._spawn(self._look_forever())
 
     async def stop(self) -> None:
@@ -183,25 +189,37 @@ class Following:
         finally:
             self.leave(reader)
 
-    async def thread_frames(
+    async def join_thread(
         self, thread_id: UUID, modes: Collection[ThreadStreamMode], after: int | None
     ) -> AsyncGenerator[bytes, None]:
         """The events of all runs of a thread, from now on or behind the stored event `after`, until the client leaves.
 
-        Each begins with `metadata` naming the run and ends with `metadata` saying `run_done`.
+        "Now" is when this returns: a run that is created after that is seen from its beginning. Each begins with `metadata` naming
+        the run and ends with `metadata` saying `run_done`.
         """
+        position = after if after is not None else await self.events.last_of_thread(thread_id)
+        await self._follow_thread(thread_id)
+        return self._thread_frames(thread_id, modes, position)
+
+    async def _follow_thread(self, thread_id: UUID) -> None:
+        """Have the events of a thread's runs written down for a while, wherever they execute."""
+        await self.threads.mark_followed(thread_id, THREAD_FOLLOW_SECONDS)
+        self.record(thread_id)
+        self.notifications.send("follow", thread_id)
+
+    async def _thread_frames(
+        self, thread_id: UUID, modes: Collection[ThreadStreamMode], position: int
+    ) -> AsyncGenerator[bytes, None]:
         woken = asyncio.Event()
         self._thread_readers.setdefault(thread_id, set()).add(woken)
         loop = asyncio.get_running_loop()
         try:
-            position = after if after is not None else await self.events.last_of_thread(thread_id)
-            renew = 0.0
             quiet_since = loop.time()
+            renew = quiet_since + THREAD_FOLLOW_SECONDS / 2
             while True:
                 woken.clear()
                 if loop.time() >= renew:
-                    await self.threads.mark_followed(thread_id, THREAD_FOLLOW_SECONDS)
-                    self.notifications.send("follow", thread_id)
+                    await self._follow_thread(thread_id)
                     renew = loop.time() + THREAD_FOLLOW_SECONDS / 2
                 rows = await self.events.of_thread(thread_id, position)
                 if rows:
@@ -222,12 +240,15 @@ class Following:
             if not readers:
                 del self._thread_readers[thread_id]
 
+    def _wake_thread_readers(self, thread_id: UUID) -> None:
+        for woken in self._thread_readers.get(thread_id, ()):
+            woken.set()
+
     # -- what other processes tell --------------------------------------------------------------------------------------------
 
     def _on_events(self, thread_id: str) -> None:
         thread = UUID(thread_id)
-        for woken in self._thread_readers.get(thread, ()):
-            woken.set()
+        self._wake_thread_readers(thread)
         for stream in self.streams.of_thread(thread):
             if not self.executes(stream.run_id) and not stream.idle:
                 self._spawn(self._catch_up(stream))

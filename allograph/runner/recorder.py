@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from collections.abc import Callable
+from uuid import UUID
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -28,6 +30,8 @@ class Recorder:
     def __init__(self, events: RunEvents, notifications: Notifications) -> None:
         self.events = events
         self.notifications = notifications
+        self.on_written: Callable[[UUID], None] = lambda thread_id: None
+        """Told the thread whose events can be read from now on; other processes hear it by notification."""
         self._waiting: deque[StoredEvent] = deque()
         self._bytes = 0
         self._there = asyncio.Event()
@@ -81,6 +85,7 @@ class Recorder:
                     await asyncio.sleep(RETRY_SECONDS)
             self._bytes -= sum(len(event.data) for event in batch)
             for thread_id in {event.thread_id for event in batch}:
+                self.on_written(thread_id)
                 self.notifications.send("events", thread_id)
             async with self._written:
                 self._done += len(batch)

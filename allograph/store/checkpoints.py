@@ -9,7 +9,7 @@ from uuid import UUID
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from allograph.store.database import Connection, Database, again
-from allograph.store.saver import Saver
+from allograph.store.saver import RunSaver, Saver
 
 _COPY: tuple[LiteralString, ...] = (
     """
@@ -77,8 +77,12 @@ class Checkpoints:
         self._serde = JsonPlusSerializer(pickle_fallback=True)
 
     def saver(self) -> Saver:
-        """A saver for one run or one request: an instance holds a lock through which its calls go one after the other."""
+        """A saver for one request: an instance holds a lock through which its calls go one after the other."""
         return Saver(self.database.pool, serde=self._serde)
+
+    def saver_of_run(self) -> RunSaver:
+        """A saver for one run; it tells a database that is away from what the graph raises."""
+        return RunSaver(self.database.pool, serde=self._serde)
 
     async def copy(self, connection: Connection, source: UUID, target: UUID) -> None:
         """Copy everything of `source` to the new thread `target`, in the caller's transaction."""

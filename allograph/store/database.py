@@ -102,7 +102,10 @@ class Database:
     def __init__(self, conninfo: str, pool_size: int) -> None:
         self.conninfo = conninfo
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            conninfo, min_size=min(4, pool_size), max_size=pool_size, open=False, timeout=30, configure=_configure, check=_check,
+            conninfo, min_size=min(4, pool_size), max_size=pool_size, open=False, timeout=30, configure=_configure,
+            # The pool doubles the pause between its tries for this long, then tries again when somebody asks: no long wait for a
+            # database that is back.
+            reconnect_timeout=2, check=_check,
             kwargs={
                 "autocommit": True, "row_factory": dict_row, "application_name": "allograph", "options": "-c timezone=UTC",
             },

@@ -51,7 +51,7 @@ def storage() -> Iterator[None]:
 
 
 class Saver(AsyncPostgresSaver):
-    """Make a new one for each run: an instance does one thing at a time. Raises `StorageError` when the database is away."""
+    """Make a new one for each use: an instance does one thing at a time."""
 
     async def aput(
         self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
@@ -103,16 +103,6 @@ class Saver(AsyncPostgresSaver):
         await self._write(_put_writes(len(rows), special), parameters)
 
     async def _write(self, statement: LiteralString, parameters: Sequence[Any]) -> None:
-        with storage():
-            await self._execute(statement, parameters)
-
-    @contextlib.asynccontextmanager
-    async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[AsyncCursor[DictRow]]:
-        with storage():
-            async with super()._cursor(pipeline=pipeline) as cursor:
-                yield cursor
-
-    async def _execute(self, statement: LiteralString, parameters: Sequence[Any]) -> None:
         async with self.lock:
             if isinstance(self.conn, AsyncConnection):
                 await self.conn.execute(statement, parameters)
@@ -141,6 +131,20 @@ class Saver(AsyncPostgresSaver):
             {"configurable": {**of, "checkpoint_id": parent}} if parent else None,
             [],
         )
+
+
+class RunSaver(Saver):
+    """The saver of one run. Raises `StorageError` when the database is away, or gave a statement up in favour of another."""
+
+    async def _write(self, statement: LiteralString, parameters: Sequence[Any]) -> None:
+        with storage():
+            await super()._write(statement, parameters)
+
+    @contextlib.asynccontextmanager
+    async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[AsyncCursor[DictRow]]:
+        with storage():
+            async with super()._cursor(pipeline=pipeline) as cursor:
+                yield cursor
 
 
 def light(values: Sequence[Any]) -> bool:

@@ -63,6 +63,8 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
     match case.operation.label:
         case "POST /assistants/{assistant_id}/latest":
             _say_the_version_once(case)
+        case "POST /threads/{thread_id}/runs/{run_id}/cancel" if walking:
+            case.query.pop("action", None)
         case "POST /threads" if isinstance(case.body, dict):
             _fit_steps(case.body)
         case "POST /threads/{thread_id}/state" if isinstance(case.body, dict):
@@ -133,6 +135,9 @@ def _ask_for_what_exists(body: dict[str, Any], *, runs: bool) -> None:
         body["assistant_id"] = "steps"
     if isinstance(body.get("checkpoint"), dict):
         body["checkpoint"].pop("checkpoint_id", None)
+    # What is rolled back is gone, and was not deleted in the eyes of the checks.
+    if body.get("multitask_strategy") == "rollback":
+        body["multitask_strategy"] = "interrupt"
 
 
 def _say_the_version_once(case: Case) -> None:
