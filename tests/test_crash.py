@@ -105,7 +105,8 @@ def test_runs_of_a_killed_server_are_finished_by_another(
     first = start()
     with client(first) as http:
         thread = new_thread(http)
-        run = new_run(http, thread, "count", {"tag": "a", "steps": 4, "gate": str(gate), "gate_at": 3, "journal": str(journal)})
+        asked = {"tag": "a", "steps": 4, "gate": str(gate), "gate_at": 3, "journal": str(journal)}
+        run = new_run(http, thread, "count", asked, durability="sync")
         waiting = new_run(http, thread, "count", {"tag": "b", "steps": 2, "journal": str(journal)})
         stateless = http.post("/runs", json={"assistant_id": "count", "input": {"gate": str(gate)}}).json()
         eventually(lambda: "a3" in written(journal))
@@ -204,7 +205,8 @@ def test_a_paused_server_that_lost_its_run_writes_nothing(
     first = start()
     with client(first) as http:
         thread = new_thread(http)
-        run = new_run(http, thread, "count", {"gate": str(gate), "gate_at": 2, "steps": 3, "journal": str(journal)})
+        asked = {"gate": str(gate), "gate_at": 2, "steps": 3, "journal": str(journal)}
+        run = new_run(http, thread, "count", asked, durability="sync")
         eventually(lambda: "x2" in written(journal))
         first.process.send_signal(signal.SIGSTOP)
         try:

@@ -118,7 +118,7 @@ async def test_reject_accepts_one_of_many(clients: httpx.AsyncClient, gate: Path
     refused = next(answer for answer in answers if answer.status_code == 409)
     assert thread in refused.json()["detail"]
     assert len((await clients.get(f"/threads/{thread}/runs")).json()) == 1
-    gate.touch()  # noqa: ASYNC240
+    gate.touch()
     run = next(answer.json() for answer in answers if answer.status_code == 200)
     await clients.get(f"/threads/{thread}/runs/{run['run_id']}/join")
     assert (await clients.post(f"/threads/{thread}/runs", json=body)).status_code == 200

@@ -225,7 +225,7 @@ async def test_stream_of_a_thread(sdk: LangGraphClient, second: LangGraphClient,
 
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         tasks.create_task(watch())
-        while not gate.exists():  # noqa: ASYNC110
+        while not gate.exists():
             await asyncio.sleep(0.01)
         first = await sdk.runs.create(thread_id, "talk", input=said("first"), stream_mode=MODES)
         other = await sdk.runs.create(thread_id, "talk", input=said("other"), stream_mode=MODES)
@@ -241,6 +241,25 @@ async def test_stream_of_a_thread(sdk: LangGraphClient, second: LangGraphClient,
         if part == seen[-1]:
             break
     assert again == seen[5:]
+
+
+async def test_stream_of_a_thread_joined_in_the_middle_of_a_run(
+    sdk: LangGraphClient, second: LangGraphClient, thread_id: str, gate: Path
+) -> None:
+    parts: list[Any] = []
+    async for part in sdk.runs.stream(thread_id, "talk", input=said("hello", gate), stream_mode=MODES):
+        parts.append(part)
+        if words(parts) == WORDS[:2]:
+            break
+    opens(gate, second)
+    seen: list[Any] = []
+    async with asyncio.timeout(10):
+        async for part in await second.threads.join_stream(thread_id):
+            seen.append(part)
+            if part.event == "metadata" and part.data.get("status") == "run_done":
+                break
+    assert words(seen) == [*WORDS[2:], "hello"]
+    assert texts(seen[-2].data) == ["hello", answer("hello")]
 
 
 async def test_pages(sdk: LangGraphClient) -> None:

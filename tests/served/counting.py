@@ -41,7 +41,7 @@ async def step(state: Count) -> Count:
     get_stream_writer()({"entry": entry})
     _note(state, entry)
     if state.get("gate") and number == state.get("gate_at", 2):
-        while not await asyncio.to_thread(Path(state["gate"]).exists):  # noqa: ASYNC110
+        while not await asyncio.to_thread(Path(state["gate"]).exists):
             await asyncio.sleep(0.02)
     await asyncio.sleep(state.get("seconds", 0))
     return {"done": number, "entries": [entry]}

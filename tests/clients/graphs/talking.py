@@ -37,7 +37,7 @@ class Words(BaseChatModel):
 
     async def _astream(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
         for number, word in enumerate(self._words(messages)):
-            while self.gate and number == WORDS_BEFORE_THE_GATE and not await asyncio.to_thread(Path(self.gate).exists):  # noqa: ASYNC110
+            while self.gate and number == WORDS_BEFORE_THE_GATE and not await asyncio.to_thread(Path(self.gate).exists):
                 await asyncio.sleep(0.01)
             yield ChatGenerationChunk(message=AIMessageChunk(word))
 
