@@ -115,9 +115,7 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
         record=lambda subject: worker.record(subject) if worker else None,
         heartbeat_seconds=settings.heartbeat_seconds, poll_seconds=settings.poll_seconds,
     )  # fmt: skip
-    runner = Runner(
-        process_id, runs, checkpoints, streams, notifications, recorder, following, worker, graph_ids=graphs.ids
-    )
+    runner = Runner(process_id, runs, checkpoints, streams, notifications, recorder, following, worker, graph_ids=graphs.ids)
     states = States(threads, checkpoints, graphs, store)
     return Parts(
         database, graphs, store, runner,

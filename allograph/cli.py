@@ -41,9 +41,7 @@ ReloadOption = Annotated[bool, typer.Option("--reload", help="Restart when files
 
 
 @cli.command()
-def serve(
-    config: ConfigOption = None, host: HostOption = None, port: PortOption = None, reload: ReloadOption = False
-) -> None:
+def serve(config: ConfigOption = None, host: HostOption = None, port: PortOption = None, reload: ReloadOption = False) -> None:
     """Serve the API and execute runs, in one process."""
     if reload:
         _run_reloading(config, host, port)

@@ -341,9 +341,7 @@ def load_config(path: Path) -> Config:
         if not _asks_nothing(_value(config, key))
     ]
     if config.source is not None and config.dependencies:
-        refused.append(
-            f"{path}: `dependencies` and `source` exclude each other: a uv source has them in pyproject.toml."
-        )
+        refused.append(f"{path}: `dependencies` and `source` exclude each other: a uv source has them in pyproject.toml.")
     if refused:
         raise ConfigError("\n".join(refused))
     return config

@@ -63,8 +63,15 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, grace_seconds: float) -> None:
         super().__init__(
             uvicorn.Config(
-                app, log_config=None, access_log=False, server_header=False, lifespan="on", loop="uvloop", http="httptools",
-                timeout_keep_alive=75, ws_max_size=32 * 1024 * 1024,
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="on",
+                loop="uvloop",
+                http="httptools",
+                timeout_keep_alive=75,
+                ws_max_size=32 * 1024 * 1024,
             )
         )
         self.app = app

@@ -195,9 +195,7 @@ def compare(options: argparse.Namespace) -> tuple[dict[Key, list[Sample]], dict[
                 used = (database_cpu_seconds(postmaster) - before) * options.seconds / (options.seconds + FLOOR_WARM_UP)
                 one.cpu_database = round(used * 1000 / max(1, one.done), 2)
             else:
-                one = uvloop.run(
-                    measure(urls[contestant], operation, clients, options.seconds, options.graph, cpu=cpu)
-                )
+                one = uvloop.run(measure(urls[contestant], operation, clients, options.seconds, options.graph, cpu=cpu))
             results.setdefault((operation, clients, contestant), []).append(one)
             progress = f"  {contestant:16} {operation:10} @{clients:<4} {one.per_second:9.1f}/s  p50 {one.p50:8.1f} ms"
             print(f"{progress}  CPU {one.cpu_server} + {one.cpu_database} ms", file=sys.stderr, flush=True)
@@ -285,8 +283,6 @@ def main() -> None:
         every = [{"contestant": key[2], **asdict(one)} for key, samples in results.items() for one in samples]
         options.json.write_text(json.dumps(every))
     print(table(results, sizes))
-
-
 
 
 if __name__ == "__main__":

@@ -134,9 +134,7 @@ def main() -> int:
         command = commands.add_parser(name)
         command.add_argument("only", nargs="*", help="scenarios, or the beginnings of their names")
         command.add_argument("--reference", help="URL of a reference that runs already")
-    commands.choices["record"].add_argument(
-        "--check", action="store_true", help="write nothing, fail if something changed"
-    )
+    commands.choices["record"].add_argument("--check", action="store_true", help="write nothing, fail if something changed")
     commands.choices["compare"].add_argument("--ours", help="URL of our server, if it runs already")
     commands.choices["compare"].add_argument("--recorded", action="store_true", help="use the recordings")
     commands.add_parser("docs")

@@ -122,9 +122,7 @@ class OpenAIStandIn:
             time.sleep(0.005)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self._server.should_exit = True
         self._thread.join(10)
 
@@ -228,9 +226,7 @@ def _deltas(reply: Reply, number: int) -> list[dict[str, Any]]:
 async def _stream(reply: Reply, body: dict[str, Any], number: int) -> AsyncIterator[str]:
     head = {"id": f"chatcmpl-{number}", "object": "chat.completion.chunk", "created": 0, "model": body["model"]}
     finish = "tool_calls" if reply.tool_calls else "stop"
-    choices: list[dict[str, Any]] = [
-        {"index": 0, "delta": delta, "finish_reason": None} for delta in _deltas(reply, number)
-    ]
+    choices: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in _deltas(reply, number)]
     choices.append({"index": 0, "delta": {}, "finish_reason": finish})
     chunks: list[dict[str, Any]] = [head | {"choices": [choice]} for choice in choices]
     if (body.get("stream_options") or {}).get("include_usage"):

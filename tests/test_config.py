@@ -107,8 +107,7 @@ def test_graphs_by_path_by_module_and_with_a_description(write: Write) -> None:
         ),
         (
             {**GRAPHS, "http": {"cors": {"allow_origin_regex": "("}}},
-            "FILE: `http.cors.allow_origin_regex` is not a regular expression: "
-            "missing ), unterminated subpattern at position 0.",
+            "FILE: `http.cors.allow_origin_regex` is not a regular expression: missing ), unterminated subpattern at position 0.",
         ),
         (
             {**GRAPHS, "image_distro": "bullseye"},
@@ -120,8 +119,7 @@ def test_graphs_by_path_by_module_and_with_a_description(write: Write) -> None:
         ),
         (
             {**GRAPHS, "store": {"ttl": {"default_ttl": 5}}},
-            "FILE: `store.ttl` is refused: expiry of store items is not supported by this version. "
-            "Remove it from the file.",
+            "FILE: `store.ttl` is refused: expiry of store items is not supported by this version. Remove it from the file.",
         ),
     ],
 )
@@ -322,6 +320,4 @@ def test_requirements_that_are_met(write: Write, caplog: pytest.LogCaptureFixtur
 def test_every_section_refuses_unknown_keys() -> None:
     module = sys.modules["allograph.config"]
     sections = [each for _, each in inspect.getmembers(module, inspect.isclass) if issubclass(each, BaseModel)]
-    assert [
-        each.__name__ for each in sections if each is not BaseModel and each.model_config.get("extra") != "forbid"
-    ] == []
+    assert [each.__name__ for each in sections if each is not BaseModel and each.model_config.get("extra") != "forbid"] == []

@@ -88,9 +88,7 @@ class Configuration(BaseModel):
     max_tokens: int | None = Field(
         default=4000, ge=1, description="The most tokens in one answer of the model. Null leaves it to the model."
     )
-    system_prompt: str | None = Field(
-        default=SYSTEM_PROMPT, description="Instructions that the model reads first. Empty for none."
-    )
+    system_prompt: str | None = Field(default=SYSTEM_PROMPT, description="Instructions that the model reads first. Empty for none.")
 
     @field_validator("base_url")
     @classmethod

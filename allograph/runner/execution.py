@@ -184,9 +184,7 @@ class Execution:
             else:
                 yield (), "events", event
 
-    def _log_chunk(
-        self, namespace: tuple[str, ...], mode: str, chunk: Any, modes: list[str], gatherer: MessageGatherer
-    ) -> None:
+    def _log_chunk(self, namespace: tuple[str, ...], mode: str, chunk: Any, modes: list[str], gatherer: MessageGatherer) -> None:
         if not namespace:
             if mode == "values":
                 self._last_values = chunk
@@ -288,9 +286,7 @@ def fitting_context(schema: Any, context: dict[str, Any]) -> dict[str, Any]:
 
 def at_newest(config: RunnableConfig) -> RunnableConfig:
     """The same config, pointing at the thread's newest checkpoint."""
-    configurable = {
-        key: value for key, value in config["configurable"].items() if key not in ("checkpoint_id", "checkpoint_map")
-    }
+    configurable = {key: value for key, value in config["configurable"].items() if key not in ("checkpoint_id", "checkpoint_map")}
     return {**config, "configurable": configurable}
 
 

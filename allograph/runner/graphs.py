@@ -148,9 +148,7 @@ class _Ready:
     async def __aenter__(self) -> Graph:
         return self.graph
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         return None
 
 
@@ -184,9 +182,7 @@ class _Factory:
     thread: ThreadPoolExecutor | None = None
 
     @contextlib.asynccontextmanager
-    async def open(
-        self, config: RunnableConfig, runtime: ServerRuntime[Any], checkpointer: Saver | None
-    ) -> AsyncIterator[Graph]:
+    async def open(self, config: RunnableConfig, runtime: ServerRuntime[Any], checkpointer: Saver | None) -> AsyncIterator[Graph]:
         given = {"config": config, "runtime": runtime}
         positional = [given[kind] for name, kind in self.arguments.items() if name.isdigit()]
         named = {name: given[kind] for name, kind in self.arguments.items() if not name.isdigit()}
@@ -206,9 +202,7 @@ class _Factory:
                 stack.push_async_exit(leave)
             graph = _compiled(made)
             if graph is None:
-                raise GraphFactoryError(
-                    f"The factory of graph {self.graph_id!r} returned {_described(made)}, not a graph."
-                )
+                raise GraphFactoryError(f"The factory of graph {self.graph_id!r} returned {_described(made)}, not a graph.")
             if not self.warned:
                 self.warned = True
                 _warn_of_own(self.graph_id, graph)
@@ -272,9 +266,7 @@ def _arguments(function: Callable[..., Any]) -> Mapping[str, str]:
         elif parameter.default is parameter.empty:
             unknown.append(name)
     if unknown or len(set(kinds.values())) != len(kinds):
-        raise TypeError(
-            f"takes {signature}, and a factory may ask for `config: RunnableConfig` and `runtime: ServerRuntime` only"
-        )
+        raise TypeError(f"takes {signature}, and a factory may ask for `config: RunnableConfig` and `runtime: ServerRuntime` only")
     positional = [name for name, each in parameters.items() if each.kind is each.POSITIONAL_ONLY]
     return {str(positional.index(name)) if name in positional else name: kind for name, kind in kinds.items()}
 
@@ -345,9 +337,7 @@ def _graph_names(module: ModuleType) -> list[str]:
     public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
     graphs = [name for name, value in public.items() if isinstance(value, Pregel | StateGraph)]
     functions = [
-        name
-        for name, value in public.items()
-        if inspect.isroutine(value) and getattr(value, "__module__", None) == module.__name__
+        name for name, value in public.items() if inspect.isroutine(value) and getattr(value, "__module__", None) == module.__name__
     ]
     return graphs + functions
 
@@ -362,9 +352,7 @@ def _compiled(value: Any) -> Graph | None:
 
 def _warn_of_own(graph_id: str, graph: Graph) -> None:
     own = [
-        name
-        for name, value in (("checkpointer", graph.checkpointer), ("store", graph.store))
-        if not isinstance(value, bool | None)
+        name for name, value in (("checkpointer", graph.checkpointer), ("store", graph.store)) if not isinstance(value, bool | None)
     ]
     if own:
         log.warning(

@@ -96,9 +96,7 @@ class Introspection:
             self._keep(graph_id, ("draw", _Exactly(xray)), drawing)
         return drawing
 
-    async def schemas(
-        self, graph_id: str, *, config: RunnableConfig | None = None, user: BaseUser | None = None
-    ) -> JsonObject:
+    async def schemas(self, graph_id: str, *, config: RunnableConfig | None = None, user: BaseUser | None = None) -> JsonObject:
         """The body of `GET /assistants/{id}/schemas`."""
         kept = self._kept.get((graph_id, "schemas"))
         if kept is not None:
@@ -134,9 +132,7 @@ class Introspection:
     def _open(
         self, graph_id: str, config: RunnableConfig | None, user: BaseUser | None
     ) -> contextlib.AbstractAsyncContextManager[Graph]:
-        return self._graphs.open(
-            graph_id, access_context="assistants.read", store=self._store, config=config, user=user
-        )
+        return self._graphs.open(graph_id, access_context="assistants.read", store=self._store, config=config, user=user)
 
     def _keep(self, graph_id: str, key: Hashable, value: JsonObject) -> None:
         if self._graphs.is_static(graph_id):
@@ -185,11 +181,7 @@ def _state(graph: AnyGraph) -> JsonObject | None:
     if not isinstance(graph, Pregel):
         return None
     name = graph.get_name("State")
-    channels = {
-        key: channel
-        for key in graph.stream_channels_list
-        if isinstance(channel := graph.channels.get(key), BaseChannel)
-    }
+    channels = {key: channel for key in graph.stream_channels_list if isinstance(channel := graph.channels.get(key), BaseChannel)}
     fields = {key: (_describable(channel.UpdateType), None) for key, channel in channels.items()}
     if list(fields) == [_ROOT]:
         return create_model_v2(name, root=fields[_ROOT]).model_json_schema()

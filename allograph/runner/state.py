@@ -70,6 +70,4 @@ def state_shown(snapshot: StateSnapshot) -> dict[str, Any]:
 
 def interrupts_by_task(snapshot: StateSnapshot) -> dict[str, list[dict[str, Any]]]:
     """The `interrupts` of a thread: what each waiting task asks."""
-    return {
-        task.id: [interrupt_shown(interrupt) for interrupt in task.interrupts] for task in snapshot.tasks if task.interrupts
-    }
+    return {task.id: [interrupt_shown(interrupt) for interrupt in task.interrupts] for task in snapshot.tasks if task.interrupts}

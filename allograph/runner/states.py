@@ -138,9 +138,7 @@ class States:
         return thread
 
     @contextlib.asynccontextmanager
-    async def _graph(
-        self, thread: Row, *, required: bool, saver: AsyncPostgresSaver | None = None
-    ) -> AsyncIterator[Graph | None]:
+    async def _graph(self, thread: Row, *, required: bool, saver: AsyncPostgresSaver | None = None) -> AsyncIterator[Graph | None]:
         graph_id = thread["metadata"].get("graph_id") or None
         if graph_id is None:
             if required:

@@ -48,6 +48,7 @@ _NOTIFY = "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload"
 NOTIFY_SECONDS = 0.005
 """Pause between two messages to other processes; what comes meanwhile goes out together."""
 
+
 class _AsGiven(Loader):
     """Reads a `json` column without parsing it: most are passed on to a client as they are."""
 

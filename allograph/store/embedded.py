@@ -179,9 +179,7 @@ class EmbeddedPostgres:
 
     def _choose_socket_folder(self) -> None:
         length = len(os.fsencode(self.socket_folder / f".s.PGSQL.{SETTINGS['port']}"))
-        if length <= SOCKET_PATH_LIMIT and "," not in str(
-            self.socket_folder
-        ):  # a comma separates folders, for libpq too
+        if length <= SOCKET_PATH_LIMIT and "," not in str(self.socket_folder):  # a comma separates folders, for libpq too
             return
         folder = SHORT_FOLDER / f"allograph-{hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]}"
         with suppress(FileExistsError):
@@ -189,9 +187,7 @@ class EmbeddedPostgres:
             os.chown(folder, self.account.uid, self.account.gid)
         status = folder.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != self.account.uid or status.st_mode & 0o077:
-            raise StartupError(
-                f"{folder} is not a folder of {self.account.name} with mode 0700, so not ours. Remove it."
-            )
+            raise StartupError(f"{folder} is not a folder of {self.account.name} with mode 0700, so not ours. Remove it.")
         log.info("The path %s does not fit into a socket's address: the socket is in %s", self.socket_folder, folder)
         self.socket_folder = folder
 
@@ -210,9 +206,7 @@ class EmbeddedPostgres:
         binaries = runnable(found, self.account, self.home)
         folder = self.home / f"init-{secrets.token_hex(4)}"
         # Byte order for sorting, Unicode for upper and lower case, no dependence on the system's locales.
-        provider = (
-            ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if (version(found) or (0,))[0] >= 17 else []
-        )
+        provider = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if (version(found) or (0,))[0] >= 17 else []
         options = ["--username", NAME, "--auth=trust", "--encoding=UTF8", "--locale=C", *provider, "--no-instructions"]
         done = self.account.run(binaries / "initdb", "-D", folder, *options)
         if done.returncode:
@@ -291,9 +285,7 @@ class EmbeddedPostgres:
                 owner = self._open("owner.lock")
                 try:
                     if _try_lock(owner, fcntl.LOCK_EX) and self._ensure_guardian():
-                        log.warning(
-                            "The guardian of the embedded Postgres had ended: started another, and Postgres anew"
-                        )
+                        log.warning("The guardian of the embedded Postgres had ended: started another, and Postgres anew")
                 finally:
                     os.close(owner)
             except (OSError, subprocess.SubprocessError, StartupError) as error:

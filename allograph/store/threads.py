@@ -24,9 +24,7 @@ COLUMNS = (
 
 SORTABLE = ("thread_id", "status", "created_at", "updated_at", "state_updated_at")
 
-_SHOWN: LiteralString = (
-    'thread_id, created_at, updated_at, state_updated_at, metadata, status, config, "values", error, interrupts'
-)
+_SHOWN: LiteralString = 'thread_id, created_at, updated_at, state_updated_at, metadata, status, config, "values", error, interrupts'
 _WITH_TTL: LiteralString = _SHOWN + ", ttl_strategy, ttl_minutes, expires_at"
 
 _CREATE: LiteralString = f"""
@@ -219,9 +217,7 @@ class Threads:
                 await self.checkpoints.copy(connection, source, target)
         return row
 
-    async def search(
-        self, where: ThreadFilter, *, sort_by: str, descending: bool, limit: int, offset: int
-    ) -> builtins.list[Row]:
+    async def search(self, where: ThreadFilter, *, sort_by: str, descending: bool, limit: int, offset: int) -> builtins.list[Row]:
         order = sql.SQL("{column} {direction}, thread_id").format(
             column=sql.Identifier(sort_by), direction=sql.SQL("DESC" if descending else "ASC")
         )

@@ -32,9 +32,7 @@ def test_a_base_url_alone_says_that_the_model_must_be_named() -> None:
 
 
 def test_environment() -> None:
-    server = from_environment(
-        VLLM | {"AGENT_TEMPERATURE": "0", "AGENT_MAX_TOKENS": "none", "AGENT_SYSTEM_PROMPT": "Be brief."}
-    )
+    server = from_environment(VLLM | {"AGENT_TEMPERATURE": "0", "AGENT_MAX_TOKENS": "none", "AGENT_SYSTEM_PROMPT": "Be brief."})
     assert (server.model_name, server.base_url) == ("qwen", "http://vllm:8000/v1")
     assert (server.temperature, server.max_tokens, server.system_prompt) == (0.0, None, "Be brief.")
 
@@ -98,9 +96,7 @@ def test_a_key_in_the_run_is_enough() -> None:
     assert for_run(None, {"custom_api_key": "mine"}, from_environment({})).model_name == "openai:gpt-4o"
 
 
-@pytest.mark.parametrize(
-    "values", [{"temperature": 3}, {"max_tokens": 0}, {"base_url": "file:///etc/passwd"}, {"model_name": ""}]
-)
+@pytest.mark.parametrize("values", [{"temperature": 3}, {"max_tokens": 0}, {"base_url": "file:///etc/passwd"}, {"model_name": ""}])
 def test_values_out_of_range_are_refused_by_name(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(values))):
         for_run(None, values, from_environment({}))

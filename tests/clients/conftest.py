@@ -24,8 +24,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ServerProcess]:
-    """`allograph serve` on the graphs of this folder, with every reply checked against the contract."""
-    with data_folder() as folder, serving(folder / "data", config=GRAPHS) as running:
+    """`allograph serve` on the graphs of this folder, with every reply checked against the contract.
+
+    It looks for what nobody told it, and sends heartbeats, so seldom that a client which depends on either runs into a timeout.
+    """
+    environment = {"ALLOGRAPH_POLL_SECONDS": "60", "ALLOGRAPH_HEARTBEAT_SECONDS": "60"}
+    with data_folder() as folder, serving(folder / "data", config=GRAPHS, environment=environment) as running:
         yield running
 
 

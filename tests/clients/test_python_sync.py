@@ -93,7 +93,7 @@ def test_join_from_a_second_client(sdk: SyncLangGraphClient, second: SyncLangGra
             parts.append(part)
             if words(parts) == WORDS[:2] and not joining:
                 run_id = parts[0].data["run_id"]
-                joining = thread.submit(lambda run_id=run_id: list(second.runs.join_stream(thread_id, run_id)))
+                joining = thread.submit(list, second.runs.join_stream(thread_id, run_id))
         assert joining
         joined = joining.result(20)
     assert words(joined) == [*WORDS[2:], "hello"]
@@ -156,9 +156,7 @@ def test_pages(sdk: SyncLangGraphClient) -> None:
     assert [[one["thread_id"] for one in page] for page in pages] == [newest[:2], newest[2:4], newest[4:], []]
     assert sdk.threads.count(metadata={"topic": topic}) == 5
     made = [sdk.assistants.create("talk", metadata={"topic": topic}, name=f"a{n}")["assistant_id"] for n in range(3)]
-    first = sdk.assistants.search(
-        metadata={"topic": topic}, limit=2, sort_by="name", sort_order="asc", response_format="object"
-    )
+    first = sdk.assistants.search(metadata={"topic": topic}, limit=2, sort_by="name", sort_order="asc", response_format="object")
     last = sdk.assistants.search(
         metadata={"topic": topic}, limit=2, offset=2, sort_by="name", sort_order="asc", response_format="object"
     )

@@ -150,9 +150,7 @@ def test_graph_and_assistants(talk: RemoteGraph, sdk: SyncLangGraphClient, confi
     topic = uuid4().hex
     for _ in range(3):
         sdk.assistants.create("talk", metadata={"topic": topic})
-    pages = [
-        sdk.assistants.search(metadata={"topic": topic}, limit=2, offset=offset, sort_by="created_at") for offset in (0, 2)
-    ]
+    pages = [sdk.assistants.search(metadata={"topic": topic}, limit=2, offset=offset, sort_by="created_at") for offset in (0, 2)]
     found = [one["assistant_id"] for page in pages for one in page]
     assert len(set(found)) == 3
     assert texts(RemoteGraph(found[-1], sync_client=sdk).invoke(said("hello"), config)) == ["hello", answer("hello")]

@@ -35,9 +35,7 @@ def forget(state: MessagesState) -> dict[str, Any]:
 
 
 chat = StateGraph(MessagesState).add_node(model).add_edge(START, "model").add_edge("model", END).compile()
-blocks = (
-    StateGraph(MessagesState).add_node("model", blocks_model).add_edge(START, "model").add_edge("model", END).compile()
-)
+blocks = StateGraph(MessagesState).add_node("model", blocks_model).add_edge(START, "model").add_edge("model", END).compile()
 fixed = StateGraph(MessagesState).add_node(canned).add_edge(START, "canned").add_edge("canned", END).compile()
 doubled = (
     StateGraph(MessagesState)

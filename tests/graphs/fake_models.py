@@ -84,9 +84,7 @@ class EchoChat(FakeChat):
         usage = {"input_tokens": len(messages), "output_tokens": len(words), "total_tokens": len(messages) + len(words)}
         return [
             *(AIMessageChunk(content=word) for word in words),
-            AIMessageChunk(
-                content="", response_metadata={"finish_reason": "stop"}, usage_metadata=usage, chunk_position="last"
-            ),
+            AIMessageChunk(content="", response_metadata={"finish_reason": "stop"}, usage_metadata=usage, chunk_position="last"),
         ]
 
 
@@ -129,9 +127,7 @@ class AdderChat(FakeChat):
         for index, (a, b) in enumerate(sums):
             name = "add"
             chunks += [
-                AIMessageChunk(
-                    content="", tool_call_chunks=[tool_call_chunk(name=name, args="", id=f"call-{index}", index=index)]
-                ),
+                AIMessageChunk(content="", tool_call_chunks=[tool_call_chunk(name=name, args="", id=f"call-{index}", index=index)]),
                 AIMessageChunk(content="", tool_call_chunks=[tool_call_chunk(args=f'{{"a": {a}, ', index=index)]),
                 AIMessageChunk(content="", tool_call_chunks=[tool_call_chunk(args=f'"b": {b}}}', index=index)]),
             ]

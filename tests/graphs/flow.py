@@ -189,9 +189,7 @@ def speak(state: State, runtime: Runtime[Settings]) -> State:
     return {"text": f"{context.tone} x{context.times}", "steps": [f"{k}={v}" for k, v in sorted(configurable.items())]}
 
 
-configured = (
-    StateGraph(State, context_schema=Settings).add_node(speak).add_edge(START, "speak").add_edge("speak", END).compile()
-)
+configured = StateGraph(State, context_schema=Settings).add_node(speak).add_edge(START, "speak").add_edge("speak", END).compile()
 
 # ---- errors and time
 

@@ -94,39 +94,45 @@ test("the stream of a thread shows the runs of other clients, one after the othe
   assert.deepEqual(again, seen.slice(5));
 });
 
-test("a page that is loaded anew takes up the run of the old one (what useStream does)", async () => {
+test("a tab that is opened anew takes up the run of another (what useStream does)", async () => {
+  globalThis.window = {}; // it asks whether it runs in a browser, before it asks for the storage
   const gate = newGate();
-  const storage = new Map();
-  const window = {
-    getItem: (key) => storage.get(key) ?? null,
-    setItem: (key, value) => storage.set(key, value),
-    removeItem: (key) => storage.delete(key),
-  };
   const sdk = client();
-  const page = () =>
-    new StreamOrchestrator(
-      { reconnectOnMount: () => window, fetchStateHistory: true },
+  /** What a framework's useStream stands on; `noted` is its sessionStorage. */
+  const tab = (threadId, noted) => {
+    const storage = {
+      getItem: (key) => noted.get(key) ?? null,
+      setItem: (key, value) => noted.set(key, value),
+      removeItem: (key) => noted.delete(key),
+    };
+    const made = new StreamOrchestrator(
+      { reconnectOnMount: () => storage, fetchStateHistory: true },
       { getClient: () => sdk, getAssistantId: () => "talk", getMessagesKey: () => "messages" },
     );
-  const lastText = (shown) => shown.values?.messages?.at(-1)?.content;
+    made.trackStreamMode("messages-tuple");
+    made.initThreadId(threadId);
+    return made;
+  };
+  const shows = (shown) => shown.messages.map((message) => message.content);
 
   const { thread_id } = await sdk.threads.create();
-  const old = page();
-  old.initThreadId(thread_id);
-  const submitted = old.submitDirect(said("hello", gate), { streamResumable: true, onDisconnect: "continue" });
-  await eventually(() => lastText(old) === "one two ");
-  old.dispose();
+  const noted = new Map();
+  const first = tab(thread_id, noted);
+  const submitted = first.submitDirect(said("hello", gate));
+  await eventually(() => shows(first).at(-1) === "one two ");
 
-  const anew = page();
-  anew.initThreadId(thread_id);
-  assert.ok(anew.tryReconnect(), "the old page noted its run");
-  await eventually(() => lastText(anew) === "one two ");
-  assert.ok(anew.isLoading);
+  const notedToo = new Map(noted);
+  const second = tab(thread_id, notedToo);
+  assert.ok(second.tryReconnect(), "the first tab noted its run");
+  await eventually(() => shows(second).at(-1) === "one two ");
+  assert.ok(first.isLoading && second.isLoading);
   gate.open();
-  await eventually(() => !anew.isLoading);
-  assert.deepEqual(anew.messages.map((message) => message.content), ["hello", answer("hello")]);
-  assert.equal(anew.error, undefined);
-  assert.equal(storage.size, 0);
-  assert.equal((await sdk.runs.list(thread_id)).length, 1);
   await submitted;
+  await eventually(() => !second.isLoading);
+  for (const shown of [first, second]) {
+    assert.deepEqual(shows(shown), ["hello", answer("hello")]);
+    assert.equal(shown.error, undefined);
+  }
+  assert.deepEqual([noted.size, notedToo.size], [0, 0]);
+  assert.equal((await sdk.runs.list(thread_id)).length, 1);
 });

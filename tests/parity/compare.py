@@ -104,19 +104,14 @@ class _Comparison:
 
     def frames(self, expected: list[Any], got: list[Any]) -> Iterator[tuple[str, Any, Any]]:
         """Line the frames up by name and content first, so that one missing frame is one difference."""
-        left, right = (
-            [TOKEN.sub("<>", json.dumps(frame, sort_keys=True)) for frame in side] for side in (expected, got)
-        )
+        left, right = ([TOKEN.sub("<>", json.dumps(frame, sort_keys=True)) for frame in side] for side in (expected, got))
         for tag, i, j, k, m in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
             pairs: Sequence[tuple[int, Any, Any]]
             if tag == "equal" or j - i == m - k:
                 pairs = [(i + n, expected[i + n], got[k + n]) for n in range(j - i)]
             else:
                 width = max(j - i, m - k)
-                pairs = [
-                    (i + n, expected[i + n] if i + n < j else ..., got[k + n] if k + n < m else ...)
-                    for n in range(width)
-                ]
+                pairs = [(i + n, expected[i + n] if i + n < j else ..., got[k + n] if k + n < m else ...) for n in range(width)]
             for index, a, b in pairs:
                 yield from self.walk(f"events[{index}]", a, b)
 

@@ -194,9 +194,7 @@ class Session:
             exchange.pop("body", None)
         return reply
 
-    def _send(
-        self, method: str, path: str, body: Any, headers: Mapping[str, str] | None, raw: str | bytes | None
-    ) -> Reply:
+    def _send(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None, raw: str | bytes | None) -> Reply:
         content = raw if raw is not None else b"" if body is ... else json.dumps(body).encode()
         sent = {"content-type": "application/json"} if content or raw is not None else {}
         # A connection of its own: the reference closes a connection after a 500, which would hit the next request.
@@ -233,9 +231,7 @@ class Session:
             time.sleep(0.001)
         return future
 
-    def cut(
-        self, method: str, path: str, body: Any = ..., *, lines: int, headers: Mapping[str, str] | None = None
-    ) -> Reply:
+    def cut(self, method: str, path: str, body: Any = ..., *, lines: int, headers: Mapping[str, str] | None = None) -> Reply:
         """Read a stream until `lines` frames have come, then leave."""
         request: dict[str, Any] = {"headers": dict(headers)} if headers else {}
         exchange = self.reserve(method, path, request | ({} if body is ... else {"body": body}))
@@ -250,9 +246,7 @@ class Session:
                     break
         frames = kept.replace("\r\n", "\n").split("\n\n")[:lines]
         end = "\r\n" if "\r\n" in kept else "\n"
-        reply = Reply(
-            response.status_code, response.headers, (end * 2).join(f.replace("\n", end) for f in frames) + end
-        )
+        reply = Reply(response.status_code, response.headers, (end * 2).join(f.replace("\n", end) for f in frames) + end)
         describe(exchange, reply)
         return reply
 

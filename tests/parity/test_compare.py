@@ -139,9 +139,7 @@ def test_default_assistants_keep_a_name() -> None:
 
 
 def test_events_are_parsed() -> None:
-    text = (
-        ': heartbeat\r\n\r\nevent: values\r\ndata: {"a": 1}\r\nid: 7\r\n\r\nevent: x\r\ndata: one\r\ndata: two\r\n\r\n'
-    )
+    text = ': heartbeat\r\n\r\nevent: values\r\ndata: {"a": 1}\r\nid: 7\r\n\r\nevent: x\r\ndata: one\r\ndata: two\r\n\r\n'
     assert parse_events(text) == [{"event": "values", "id": "7", "data": {"a": 1}}, {"event": "x", "data": "one\ntwo"}]
     assert parse_events(text, comments=True)[0] == {"comment": "heartbeat"}
 

@@ -21,9 +21,7 @@ def played() -> set[str]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
-def test_answers_are_the_references(
-    scenario: Scenario, server_url: str, allowed: list[Allowance], played: set[str]
-) -> None:
+def test_answers_are_the_references(scenario: Scenario, server_url: str, allowed: list[Allowance], played: set[str]) -> None:
     expected = recorded(scenario)
     got = run(scenario, server_url)
     left = unexplained(compare(scenario.name, expected, got.exchanges, got.failure), allowed)

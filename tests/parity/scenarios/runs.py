@@ -126,10 +126,7 @@ def wait_kept_alive(s: Session) -> None:
 def enqueue(s: Session) -> None:
     """Runs sent at once to one thread run one after the other, in their order, and keep everything."""
     thread = s.thread()
-    last = [
-        s.run(thread, "chat", input={"messages": [{"role": "user", "content": f"{n}", "id": f"h{n}"}]})
-        for n in range(3)
-    ]
+    last = [s.run(thread, "chat", input={"messages": [{"role": "user", "content": f"{n}", "id": f"h{n}"}]}) for n in range(3)]
     s.get(f"/threads/{thread}/runs/{last[-1].run_id}/join")
     s.settle(thread)
     s.get(f"/threads/{thread}/runs?select=run_id&select=status")

@@ -150,9 +150,7 @@ def hidden_tuple(s: Session) -> None:
 
 @scenario
 def limited(s: Session) -> None:
-    s.stream(
-        s.thread(), "limited", input={"question": "why"}, stream_mode=["values", "updates", "checkpoints", "tasks"]
-    )
+    s.stream(s.thread(), "limited", input={"question": "why"}, stream_mode=["values", "updates", "checkpoints", "tasks"])
 
 
 @scenario
@@ -163,9 +161,7 @@ def typed(s: Session) -> None:
 @scenario
 def fanout(s: Session) -> None:
     """Tasks of one step end in any order; what they sum up to does not depend on it."""
-    s.stream(
-        s.thread(), "fanout", input={"items": ["a", "b", "c"]}, stream_mode=["updates", "values"], unordered=("events",)
-    )
+    s.stream(s.thread(), "fanout", input={"items": ["a", "b", "c"]}, stream_mode=["updates", "values"], unordered=("events",))
 
 
 @scenario
@@ -177,9 +173,7 @@ def goto(s: Session) -> None:
 def command_goto(s: Session) -> None:
     thread = s.thread()
     s.done(thread, "routes", input={"text": "left"})
-    s.stream(
-        thread, "routes", command={"goto": "right", "update": {"text": "commanded"}}, stream_mode=["values", "updates"]
-    )
+    s.stream(thread, "routes", command={"goto": "right", "update": {"text": "commanded"}}, stream_mode=["values", "updates"])
 
 
 @scenario

@@ -291,14 +291,7 @@ parent = (
     .add_edge("w", END)
     .compile()
 )
-twice = (
-    StateGraph(Plain)
-    .add_node("one", leaf)
-    .add_node("two", leaf)
-    .add_edge(START, "one")
-    .add_edge("one", "two")
-    .compile()
-)
+twice = StateGraph(Plain).add_node("one", leaf).add_node("two", leaf).add_edge(START, "one").add_edge("one", "two").compile()
 
 
 def factory(config: RunnableConfig) -> Any:
