@@ -6,7 +6,7 @@ SHELL   = /bin/bash
 UV_PIP  = uv pip install --quiet --python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock regen regen-check upgrade upgrade-pages capabilities capabilities-check capture parity parity-record \
+.PHONY: help setup run test test-clients check format lock regen regen-check upgrade upgrade-pages capabilities capabilities-check capture parity parity-record \
   bench oracle oracle-setup oracle-lock fuzz fuzz-long clean
 
 help: ## list the targets
@@ -32,6 +32,15 @@ run: setup ## start the server with the bundled agent and an embedded Postgres
 
 test: setup ## run the tests, against a real server and a real embedded Postgres
 	@$(BIN)/python -m pytest
+
+JS_STAMP := tests/js/node_modules/.made-for-$(shell cksum < tests/js/package.json | cut -d ' ' -f 1)
+
+test-clients: setup $(JS_STAMP) ## hold conversations through the official clients, in Python and JavaScript (needs Node 20)
+	@$(BIN)/python -m pytest tests/clients
+
+$(JS_STAMP):
+	@rm -rf tests/js/node_modules && cd tests/js && npm install --no-audit --no-fund --loglevel=error > /dev/null
+	@touch $@
 
 check: setup regen-check capabilities-check ## lint, types, and whether what is generated is fresh
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -109,4 +118,4 @@ oracle-lock: setup ## pin the reference named in scripts/oracle.in
 	@$(LOCK) --custom-compile-command 'make oracle-lock' scripts/oracle.in -o scripts/oracle.txt
 
 clean: ## remove what was installed and stored; the sources stay
-	rm -rf $(VENV) .oracle .allograph .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .oracle tests/js/node_modules .allograph .pytest_cache .mypy_cache .ruff_cache

@@ -97,7 +97,7 @@ def fuzz_oracle(options: list[str]) -> int:
 
 def _schemathesis(url: str, options: list[str], given: dict[str, Any]) -> int:
     REPORTS.mkdir(parents=True, exist_ok=True)
-    given["tally"] = str(REPORTS / "tally.json")
+    given |= {"url": url, "tally": str(REPORTS / "tally.json")}
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(FUZZ / "schemathesis.toml"),
         "run", f"{url}/openapi.json", "--report", "junit", "--report-junit-path", str(REPORTS / "junit.xml"), *options,

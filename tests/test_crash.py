@@ -166,8 +166,9 @@ def test_a_run_that_kills_its_servers_ends_with_an_error(start_alone: Start, alo
         run = new_run(http, thread, "deadly", {"journal": str(journal)})
         second = new_run_or_dead(http, thread)
     server.process.wait(10)
-    again = start_alone()
-    again.process.wait(20)
+    # The next one may be killed before it says that it is ready.
+    with contextlib.suppress(AssertionError):
+        start_alone().process.wait(20)
     assert written(journal) == ["killed", "killed"]
     with client(start_alone()) as http:
         assert ended(http, thread, run) == "error"

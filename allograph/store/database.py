@@ -106,7 +106,7 @@ class Database:
             conninfo, min_size=min(4, pool_size), max_size=pool_size, open=False, timeout=30, configure=_configure,
             # The pool doubles the pause between its tries for this long, then tries again when somebody asks: no long wait for a
             # database that is back.
-            reconnect_timeout=2, check=_check,
+            reconnect_timeout=10, check=_check,
             kwargs={
                 "autocommit": True, "row_factory": dict_row, "application_name": "allograph", "options": "-c timezone=UTC",
             },

@@ -291,8 +291,8 @@ async def test_pages(sdk: LangGraphClient) -> None:
 async def test_history_and_state(sdk: LangGraphClient, thread_id: str) -> None:
     await sdk.runs.wait(thread_id, "talk", input=said("one"))
     await sdk.runs.wait(thread_id, "talk", input=said("two"))
-    history = await sdk.threads.get_history(thread_id, limit=100)
-    assert [len(state["values"]["messages"]) if "messages" in state["values"] else 0 for state in history] == [4, 3, 2, 2, 1, 0]
+    history: Any = await sdk.threads.get_history(thread_id, limit=100)
+    assert [len(state["values"].get("messages", [])) for state in history] == [4, 3, 2, 2, 1, 0]
     pages: list[Any] = []
     while page := await sdk.threads.get_history(thread_id, limit=2, before=pages[-1]["checkpoint"] if pages else None):
         pages += page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import operator
 from typing import Annotated, Any
 
@@ -68,6 +69,14 @@ async def ask(state: Steps) -> Steps:
 
 
 asking = StateGraph(Steps).add_node(ask).add_edge(START, "ask").add_edge("ask", END).compile()
+
+
+async def nap(state: Steps) -> Steps:
+    await asyncio.sleep(1)
+    return {"trail": ["nap"]}
+
+
+slow = StateGraph(Steps).add_node(nap).add_edge(START, "nap").add_edge("nap", END).compile()
 
 
 @entrypoint()

@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx
 import schemathesis
 import yaml
 from schemathesis.core import NOT_SET
@@ -24,7 +25,7 @@ from schemathesis.generation.case import Case
 from schemathesis.hooks import HookContext
 
 GIVEN: dict[str, Any] = json.loads(os.environ.get("ALLOGRAPH_FUZZ", "{}"))
-"""From `scripts/fuzz.py`: `things` that exist (each a dictionary of path parameters), fields that are `unavailable` in this
+"""From `scripts/fuzz.py`: the server's `url`, `things` that exist (each a dictionary of path parameters), fields that are `unavailable` in this
 version, and where to write the `tally`."""
 
 EXCEPTIONS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("exceptions.yaml").read_text()) or []
@@ -51,6 +52,8 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
     walking = case.meta.phase.name.value == "stateful"
     if not walking and case.method != "DELETE":
         _name_what_exists(case)
+    if not walking and case.operation.path.endswith("/cancel"):
+        _name_what_can_be_cancelled(case)
     for container in ("path_parameters", "query", "headers", "body"):
         value = getattr(case, container)
         if value is not NOT_SET and value is not None:
@@ -176,9 +179,31 @@ def _name_what_exists(case: Case) -> None:
     asked = case.path_parameters
     if not asked:
         return
-    # Not Python's own randomness: the same seed has to give the same requests.
-    chance = random.Random(f"{case.operation.label} {sorted(asked.items())}")
+    chance = _chance(case)
     known = [thing for thing in GIVEN.get("things", ()) if thing.keys() >= asked.keys()]
     if known and chance.random() < 0.5:
         thing = chance.choice(known)
         case.path_parameters = {name: thing[name] for name in asked}
+
+
+def _name_what_can_be_cancelled(case: Case) -> None:
+    """A run that is running or has not begun: those that are named otherwise have ended."""
+    chance = _chance(case)
+    if chance.random() < 0.5 or (not case.path_parameters and not isinstance(case.body, dict)):
+        return
+    how = chance.choice([{"assistant_id": "slow"}, {"assistant_id": "steps", "after_seconds": 60}])
+    thread = httpx.post(f"{GIVEN['url']}/threads", json={}).raise_for_status().json()["thread_id"]
+    run = (
+        httpx.post(f"{GIVEN['url']}/threads/{thread}/runs", json={**how, "input": {"text": "x"}})
+        .raise_for_status()
+        .json()["run_id"]
+    )
+    if case.path_parameters:
+        case.path_parameters = {"thread_id": thread, "run_id": run}
+    elif isinstance(case.body, dict) and "run_ids" in case.body:
+        case.body |= {"thread_id": thread, "run_ids": [run, *case.body["run_ids"]]}
+
+
+def _chance(case: Case) -> random.Random:
+    """Not Python's own randomness: the same seed has to give the same requests."""
+    return random.Random(f"{case.operation.label} {case.path_parameters} {case.query} {case.body}")
