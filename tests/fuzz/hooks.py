@@ -25,8 +25,8 @@ from schemathesis.generation.case import Case
 from schemathesis.hooks import HookContext
 
 GIVEN: dict[str, Any] = json.loads(os.environ.get("ALLOGRAPH_FUZZ", "{}"))
-"""From `scripts/fuzz.py`: the server's `url`, `things` that exist (each a dictionary of path parameters), fields that are `unavailable` in this
-version, and where to write the `tally`."""
+"""From `scripts/fuzz.py`: the server's `url`, `things` that exist (each a dictionary of path parameters), fields that are
+`unavailable` in this version, and where to write the `tally`."""
 
 EXCEPTIONS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("exceptions.yaml").read_text()) or []
 
@@ -62,7 +62,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
         for body in case.body if isinstance(case.body, list) else [case.body]:
             _put_right(body)
             if walking and isinstance(body, dict):
-                _ask_for_what_exists(body, runs="/runs" in case.operation.path)
+                _walk(body, runs="/runs" in case.operation.path)
     match case.operation.label:
         case "POST /assistants/{assistant_id}/latest":
             _say_the_version_once(case)
@@ -132,15 +132,20 @@ def _put_right(body: Any) -> None:
         body.pop("context", None)
 
 
-def _ask_for_what_exists(body: dict[str, Any], *, runs: bool) -> None:
-    """On the way through the links only what a link names may be missing: a random assistant or checkpoint would be, too."""
-    if runs and "assistant_id" in body and body["assistant_id"] not in _assistants:
-        body["assistant_id"] = "steps"
+def _walk(body: dict[str, Any], *, runs: bool) -> None:
+    """On the way through the links the checks believe that what was made is there until it is deleted, and then gone for good."""
+    if runs:
+        # Only what a link names may be missing, not a random assistant.
+        if "assistant_id" in body and body["assistant_id"] not in _assistants:
+            body["assistant_id"] = "steps"
+        if body.get("multitask_strategy") == "rollback":
+            body["multitask_strategy"] = "interrupt"
+        body.pop("if_not_exists", None)
+    else:
+        for name in ("thread_id", "assistant_id"):
+            body.pop(name, None)
     if isinstance(body.get("checkpoint"), dict):
         body["checkpoint"].pop("checkpoint_id", None)
-    # What is rolled back is gone, and was not deleted in the eyes of the checks.
-    if body.get("multitask_strategy") == "rollback":
-        body["multitask_strategy"] = "interrupt"
 
 
 def _say_the_version_once(case: Case) -> None:
