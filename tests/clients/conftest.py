@@ -5,6 +5,7 @@ These tests run when their folder is asked for (`make test-clients`): they need 
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.clients.unreliable import UnreliableProxy
 from tests.server_process import ServerProcess, data_folder, serving
 
 GRAPHS = Path(__file__).parent / "graphs" / "langgraph.json"
+PATIENCE_SECONDS = 45
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -31,6 +33,19 @@ def server() -> Iterator[ServerProcess]:
     environment = {"ALLOGRAPH_POLL_SECONDS": "60", "ALLOGRAPH_HEARTBEAT_SECONDS": "60"}
     with data_folder() as folder, serving(folder / "data", config=GRAPHS, environment=environment) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """A stream that never ends fails its test: the SDK clients would wait for minutes."""
+
+    def gone(*_: object) -> None:
+        raise TimeoutError(f"the test took more than {PATIENCE_SECONDS} s")
+
+    signal.signal(signal.SIGALRM, gone)
+    signal.alarm(PATIENCE_SECONDS)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture
