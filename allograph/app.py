@@ -31,6 +31,7 @@ from allograph.contract_check import ContractCheckMiddleware
 from allograph.errors import ApiError
 from allograph.generated import interface, routes
 from allograph.handlers.pages import STATIC
+from allograph.mcp import Mcp
 from allograph.runner.events import Streams
 from allograph.runner.following import Following
 from allograph.runner.graphs import Graphs
@@ -51,7 +52,7 @@ from allograph.store.threads import Threads
 
 log = logging.getLogger("allograph.app")
 
-EXPOSED_HEADERS = ["x-pagination-total", "x-pagination-next", "content-location", "location"]
+EXPOSED_HEADERS = ["x-pagination-total", "x-pagination-next", "content-location", "location", "mcp-session-id"]
 """What browser clients read besides the body."""
 
 
@@ -117,13 +118,15 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
     )  # fmt: skip
     runner = Runner(process_id, runs, checkpoints, streams, notifications, recorder, following, worker, graph_ids=graphs.ids)
     states = States(threads, checkpoints, graphs, store)
+    introspection = Introspection(graphs, store)
     return Parts(
         database, graphs, store, runner,
         interface.Handlers(
-            assistants=handlers.Assistants(assistants, threads, graphs, Introspection(graphs, store)),
+            assistants=handlers.Assistants(assistants, threads, graphs, introspection),
             threads=handlers.Threads(threads, checkpoints, states, runner),
             thread_runs=handlers.ThreadRuns(runs, threads, runner),
             stateless_runs=handlers.StatelessRuns(runs, runner),
+            mcp=handlers.MCP(Mcp(assistants, introspection, runner)),
             system=handlers.System(database, info()),
         ),
     )  # fmt: skip

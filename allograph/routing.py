@@ -82,6 +82,9 @@ class Operations(BaseRoute):
         path, root = scope["path"], scope.get("root_path", "")
         path = path[len(root) :] if root and path.startswith(f"{root}/") else path
         literal = self._literal.get(path)
+        if literal is None and (literal := self._literal.get(f"{path}/")):
+            # `/mcp/` in the contract, `/mcp` in the settings of its clients.
+            scope = {**scope, "path": f"{scope['path']}/"}
         # A parameter never spans a slash, so only templates with as many of them can match.
         routes = (literal,) if literal else self._templated.get(path.count("/"), ())
         # The first that matches, literal steps before parameters: `/runs/wait` is not the run named "wait", whatever the method.

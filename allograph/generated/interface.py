@@ -557,7 +557,7 @@ class A2A(Protocol):
         self,
         request: Request,
         assistant_id: UUID,
-        body: models.A2aRequest,
+        body: bytes,
     ) -> Json[models.A2aReply] | EventStream[models.StreamEvent]:
         """POST /a2a/{assistant_id}: A2A JSON-RPC."""
         ...
@@ -576,7 +576,7 @@ class MCP(Protocol):
     async def post_mcp(
         self,
         request: Request,
-        body: models.McpMessage,
+        body: bytes,
     ) -> Response:
         """POST /mcp/: MCP Post."""
         ...
@@ -584,7 +584,7 @@ class MCP(Protocol):
     async def delete_mcp(
         self,
         request: Request,
-    ) -> Response:
+    ) -> NoContent:
         """DELETE /mcp/: Terminate Session."""
         ...
 

@@ -1689,123 +1689,6 @@ class ProtocolStreamEvent(BaseModel):
     id: Annotated[str | MISSING, Field(description="The `seq` of the event.")] = MISSING
 
 
-class Parts(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        validate_by_name=True,
-    )
-    kind: Literal["text"]
-    text: Annotated[str, Field(description="Text content.")]
-
-
-class Parts1(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        validate_by_name=True,
-    )
-    kind: Literal["data"]
-    data: Annotated[
-        dict[str, Any],
-        Field(description="Structured JSON merged into the assistant input."),
-    ]
-
-
-class Message(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        validate_by_name=True,
-    )
-    role: Annotated[
-        Literal["user", "agent"], Field(description="A2A role for the message sender.")
-    ]
-    parts: Annotated[
-        list[Parts | Parts1], Field(description="Message parts (text/data only).")
-    ]
-    message_id: Annotated[
-        str,
-        Field(alias="messageId", description="Client-generated message identifier."),
-    ]
-    context_id: Annotated[
-        str | MISSING,
-        Field(
-            alias="contextId",
-            description="Conversation context ID; maps to LangGraph thread_id.",
-        ),
-    ] = MISSING
-    task_id: Annotated[
-        str | MISSING,
-        Field(
-            alias="taskId",
-            description="Optional task ID. Currently ignored by this implementation.",
-        ),
-    ] = MISSING
-
-
-class Params1(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        validate_by_name=True,
-    )
-    message: Message
-
-
-class Params2(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        validate_by_name=True,
-        arbitrary_types_allowed=True,
-    )
-    id: Annotated[str, Field(description="Task (run) identifier to retrieve.")]
-    context_id: Annotated[
-        str,
-        Field(
-            alias="contextId",
-            description="Context identifier (thread_id) for the task.",
-        ),
-    ]
-    history_length: Annotated[
-        Integer | MISSING,
-        Field(
-            alias="historyLength",
-            description="Maximum number of history messages to include.",
-            ge=0,
-            le=10,
-        ),
-    ] = MISSING
-
-
-class Params3(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        validate_by_name=True,
-    )
-    id: Annotated[str, Field(description="Task (run) identifier to cancel.")]
-    context_id: Annotated[
-        str,
-        Field(
-            alias="contextId",
-            description="Context identifier (thread_id) for the task.",
-        ),
-    ]
-
-
-class A2aRequest(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        validate_by_name=True,
-    )
-    jsonrpc: Annotated[Literal["2.0"], Field(description="JSON-RPC version")]
-    id: Annotated[str, Field(description="Request identifier")]
-    method: Annotated[
-        Literal["message/send", "message/stream", "tasks/get", "tasks/cancel"],
-        Field(description="The method to invoke"),
-    ]
-    params: Annotated[
-        Params1 | Params2 | Params3 | MISSING,
-        Field(description="Method parameters; shape depends on the method."),
-    ] = MISSING
-
-
 class Error(BaseModel):
     model_config = ConfigDict(
         extra="allow",
@@ -1830,13 +1713,6 @@ class A2aReply(BaseModel):
     error: Annotated[
         Error | MISSING, Field(description="Error information if request failed")
     ] = MISSING
-
-
-class McpMessage(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        validate_by_name=True,
-    )
 
 
 class ServerInfo(BaseModel):
@@ -1922,6 +1798,13 @@ class ThreadSuperstep(BaseModel):
         validate_by_name=True,
     )
     updates: Annotated[list[ThreadSuperstepUpdate], Field(min_length=1)]
+
+
+class Context(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+        validate_by_name=True,
+    )
 
 
 class Assistant(BaseModel):
@@ -2545,7 +2428,7 @@ class SelectedAssistant(BaseModel):
         ),
     ] = MISSING
     config: Config | MISSING = MISSING
-    context: McpMessage | MISSING = MISSING
+    context: Context | MISSING = MISSING
     created_at: Annotated[
         AwareDatetime | MISSING,
         Field(description="The time the assistant was created.", title="Created At"),
@@ -2556,7 +2439,7 @@ class SelectedAssistant(BaseModel):
             description="The last time the assistant was updated.", title="Updated At"
         ),
     ] = MISSING
-    metadata: McpMessage | MISSING = MISSING
+    metadata: Context | MISSING = MISSING
     version: Annotated[
         Integer | MISSING,
         Field(description="The version of the assistant", title="Version"),
@@ -2586,8 +2469,8 @@ class SelectedThread(BaseModel):
             title="State Updated At",
         ),
     ] = MISSING
-    metadata: McpMessage | MISSING = MISSING
-    config: McpMessage | MISSING = MISSING
+    metadata: Context | MISSING = MISSING
+    config: Context | MISSING = MISSING
     status: Annotated[
         Literal["idle", "busy", "interrupted", "error"] | MISSING,
         Field(description="The status of the thread.", title="Status"),
@@ -2596,7 +2479,7 @@ class SelectedThread(BaseModel):
         Any | MISSING,
         Field(description="The current state of the thread.", title="Values"),
     ] = MISSING
-    interrupts: McpMessage | MISSING = MISSING
+    interrupts: Context | MISSING = MISSING
 
 
 class SelectedCron(BaseModel):
@@ -2634,12 +2517,12 @@ class SelectedCron(BaseModel):
     user_id: Annotated[
         str | None | MISSING, Field(description="The ID of the user.", title="User Id")
     ] = MISSING
-    payload: McpMessage | MISSING = MISSING
+    payload: Context | MISSING = MISSING
     next_run_date: Annotated[
         AwareDatetime | None | MISSING,
         Field(description="The next run date of the cron.", title="Next Run Date"),
     ] = MISSING
-    metadata: McpMessage | MISSING = MISSING
+    metadata: Context | MISSING = MISSING
     enabled: Annotated[
         StrictBool | None,
         Field(
@@ -2683,8 +2566,8 @@ class SelectedRun(BaseModel):
             title="Status",
         ),
     ] = MISSING
-    metadata: McpMessage | MISSING = MISSING
-    kwargs: McpMessage | MISSING = MISSING
+    metadata: Context | MISSING = MISSING
+    kwargs: Context | MISSING = MISSING
     multitask_strategy: Annotated[
         Literal["reject", "rollback", "interrupt", "enqueue"] | MISSING,
         Field(

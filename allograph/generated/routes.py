@@ -16,7 +16,6 @@ from allograph.routing import Operation, routes
 from allograph.validation import Flag, Header, JsonBody, Path, Query, QueryNames, QueryTexts, Uuid, Whole, whole
 
 _POST_A2A_ASSISTANT_ID: Path[UUID] = Path("assistant_id", Uuid)
-_POST_A2A_BODY: JsonBody[models.A2aRequest] = JsonBody(models.A2aRequest)
 
 
 async def _post_a2a(handler: interface.A2A, request: Request) -> Response:
@@ -24,7 +23,7 @@ async def _post_a2a(handler: interface.A2A, request: Request) -> Response:
     return await handler.post_a2a(
         request,
         _POST_A2A_ASSISTANT_ID(request),
-        await _POST_A2A_BODY(request),
+        await request.body(),
     )
 
 
@@ -212,14 +211,11 @@ async def _get_mcp(handler: interface.MCP, request: Request) -> Response:
     )
 
 
-_POST_MCP_BODY: JsonBody[models.McpMessage] = JsonBody(models.McpMessage)
-
-
 async def _post_mcp(handler: interface.MCP, request: Request) -> Response:
     """POST /mcp/"""
     return await handler.post_mcp(
         request,
-        await _POST_MCP_BODY(request),
+        await request.body(),
     )
 
 
@@ -1095,7 +1091,7 @@ OPERATIONS = (
         field="mcp",
         name="delete_mcp",
         summary="Terminate Session",
-        statuses=(404, 413, 422, 501, 503),
+        statuses=(204, 404, 413, 422, 501, 503),
         endpoint=_delete_mcp,
     ),
     Operation(

@@ -6,18 +6,20 @@ A handler is thin: it reads the request, asks the store or the runner, and repli
 from __future__ import annotations
 
 from allograph.handlers.assistants import Assistants
+from allograph.handlers.mcp import MCP
 from allograph.handlers.stateless_runs import StatelessRuns
 from allograph.handlers.system import System
 from allograph.handlers.thread_runs import ThreadRuns
 from allograph.handlers.threads import Threads
 
-__all__ = ["HANDLER_CLASSES", "Assistants", "StatelessRuns", "System", "ThreadRuns", "Threads"]
+__all__ = ["HANDLER_CLASSES", "MCP", "Assistants", "StatelessRuns", "System", "ThreadRuns", "Threads"]
 
 HANDLER_CLASSES: dict[str, type] = {
     "assistants": Assistants,
     "threads": Threads,
     "thread_runs": ThreadRuns,
     "stateless_runs": StatelessRuns,
+    "mcp": MCP,
     "system": System,
 }
 """Field of the generated `Handlers` → the class that fills it. A tag that is missing answers 501."""

@@ -28,6 +28,11 @@ class Event:
     frame: bytes
     """The event as it stands on the wire."""
 
+    @property
+    def data(self) -> bytes:
+        """The JSON that it carries."""
+        return self.frame.split(b"\r\n", 2)[1].removeprefix(b"data: ")
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:

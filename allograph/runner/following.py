@@ -21,7 +21,7 @@ from psycopg_pool import PoolTimeout
 
 from allograph.encoding import RawJson, dumps, loads
 from allograph.errors import NotFound
-from allograph.runner.events import GONE, Ended, Reader, RunStream, SlowReaderError, Streams, frame, mode_of
+from allograph.runner.events import GONE, Ended, Event, Reader, RunStream, SlowReaderError, Streams, frame, mode_of
 from allograph.runner.recorder import Recorder
 from allograph.store.database import Notifications, Row
 from allograph.store.run_events import END, RunEvents
@@ -178,16 +178,42 @@ class Following:
 
     async def output(self, joined: Joined) -> AsyncGenerator[bytes, None]:
         """The JSON that wait and join answer, behind white space for as long as the run takes."""
+        async with contextlib.aclosing(self.end(joined)) as ends:
+            async for ended in ends:
+                yield b"\n" if ended is None else ended.output
+
+    async def end(self, joined: Joined) -> AsyncGenerator[Ended | None, None]:
+        """The end of a run, behind a None for each heartbeat's time that it takes."""
         reader = joined.reader
         if reader is None:
-            yield (await self._ends([joined.run_id])).get(joined.run_id, GONE).output
+            yield await self._end_of(joined)
             return
         try:
             while (ended := await reader.stream.wait(self.heartbeat_seconds)) is None:
-                yield b"\n"
-            yield ended.output
+                yield None
+            yield ended
         finally:
             self.leave(reader)
+
+    async def story(self, joined: Joined) -> AsyncGenerator[list[Event] | Ended, None]:
+        """The events of a run from now on, `[]` for each heartbeat's time without any, then its end.
+
+        For views that say in other words what `frames` says. Raises `SlowReaderError`.
+        """
+        reader = joined.reader
+        if reader is None:
+            yield await self._end_of(joined)
+            return
+        try:
+            while (events := await reader.next(self.heartbeat_seconds)) is not None:
+                yield events
+            assert reader.stream.ended
+            yield reader.stream.ended
+        finally:
+            self.leave(reader)
+
+    async def _end_of(self, joined: Joined) -> Ended:
+        return (await self._ends([joined.run_id])).get(joined.run_id, GONE)
 
     async def join_thread(
         self, thread_id: UUID, modes: Collection[ThreadStreamMode], after: int | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -183,6 +183,9 @@ class Runner:
 
     async def cancel_by_status(self, statuses: Sequence[RunStatus], action: CancelAction) -> list[Row]:
         return self._cancelled(await self.runs.cancel_by_status(statuses, action), action)
+
+    async def cancel_by_metadata(self, metadata: Mapping[str, Any]) -> list[Row]:
+        return self._cancelled(await self.runs.cancel_by_metadata(metadata, "interrupt"), "interrupt")
 
     async def abandon(self, thread_ids: Sequence[UUID]) -> None:
         """The threads are about to be deleted: their runs end, whoever waits for them is told so."""

@@ -122,6 +122,31 @@ class AssistantFilter:
         return {"metadata": Jsonb(self.metadata), "graph_id": self.graph_id, "name": name}
 
 
+# Each assistant as a tool. MCP allows letters, digits, `_`, `-` and `.` in a name, 128 at most. Of several assistants with the same
+# name the oldest has it, the others get the end of their id behind it: a new assistant takes no name from an older one. The name
+# with the id behind it always finds its assistant. The expression is that of the index assistants_tool_name.
+_TOOL_NAME: LiteralString = "left(regexp_replace(name, '[^A-Za-z0-9_.-]', '_', 'g'), 115)"
+_TOOL_ID: LiteralString = "right(replace(assistant_id::text, '-', ''), 12)"
+
+_TOOLS: LiteralString = f"""
+WITH tools AS (
+    SELECT {_SHOWN}, {_TOOL_NAME} AS base, row_number() OVER (PARTITION BY {_TOOL_NAME} ORDER BY created_at, assistant_id) AS nth
+    FROM assistants WHERE graph_id = ANY(%(graph_ids)s)
+)
+SELECT *, CASE WHEN nth = 1 AND base <> '' THEN base ELSE base || '-' || {_TOOL_ID} END AS tool_name FROM tools
+WHERE %(after)s::uuid IS NULL
+    OR (created_at, assistant_id) > (SELECT created_at, assistant_id FROM assistants WHERE assistant_id = %(after)s::uuid)
+ORDER BY created_at, assistant_id LIMIT %(limit)s
+"""
+
+_TOOL: LiteralString = f"""
+SELECT {_SHOWN} FROM assistants
+WHERE graph_id = ANY(%(graph_ids)s)
+    AND ({_TOOL_NAME} = %(name)s OR ({_TOOL_NAME} = %(base)s AND {_TOOL_ID} = %(id)s))
+ORDER BY {_TOOL_NAME} = %(name)s DESC, created_at, assistant_id LIMIT 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class DefaultAssistant:
     """The assistant that a graph has from the start."""
@@ -187,6 +212,16 @@ class Assistants:
     async def count(self, where: AssistantFilter) -> int:
         row = await self.database.fetch_one(_COUNT, where.parameters)
         return int(row["count"]) if row else 0
+
+    async def tools(self, graph_ids: Sequence[str], *, after: UUID | None, limit: int) -> builtins.list[Row]:
+        """Assistants of these graphs with the `tool_name` that MCP knows them by, oldest first, behind the one named `after`."""
+        return await self.database.fetch_all(_TOOLS, {"graph_ids": list(graph_ids), "after": after, "limit": limit})
+
+    async def tool(self, graph_ids: Sequence[str], name: str) -> Row | None:
+        """The assistant of a tool name."""
+        base, _, end_of_id = name.rpartition("-")
+        parameters = {"graph_ids": list(graph_ids), "name": name, "base": base, "id": end_of_id}
+        return await self.database.fetch_one(_TOOL, parameters)
 
     async def delete(self, assistant_id: UUID) -> bool:
         return await self.database.execute(_DELETE, [assistant_id]) > 0

@@ -6,7 +6,7 @@ runs of one thread are accepted, cancelled and ended one after the other, and tw
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, LiteralString
 from uuid import UUID
@@ -197,6 +197,7 @@ _CANCEL_SHOWN = _CANCEL.replace("{shown}", _SHOWN)
 _CANCEL_IDS = _CANCEL_SHOWN.replace("{which}", "runs.thread_id = %(thread_id)s AND runs.run_id = ANY(%(run_ids)s)")
 _CANCEL_OF_THREADS = _CANCEL_SHOWN.replace("{which}", "runs.thread_id = ANY(%(thread_ids)s)")
 _CANCEL_OTHERS = _CANCEL_SHOWN.replace("{which}", "runs.thread_id = %(thread_id)s AND runs.run_id <> %(run_id)s")
+_CANCEL_BY_METADATA = _CANCEL_SHOWN.replace("{which}", "runs.metadata @> %(metadata)s")
 _CANCEL_BY_STATUS = _CANCEL_SHOWN.replace("{which}", "runs.status = ANY(%(statuses)s)")
 
 # A run that was rolled back leaves nothing behind: its row and its checkpoints go, its thread shows what was before it.
@@ -429,6 +430,10 @@ class Runs:
     async def cancel_by_status(self, statuses: Sequence[RunStatus], action: CancelAction) -> list[Row]:
         """The same for every run that is in one of `statuses`."""
         return await self._cancel(_CANCEL_BY_STATUS, {"statuses": list(statuses)}, action)
+
+    async def cancel_by_metadata(self, metadata: Mapping[str, Any], action: CancelAction) -> list[Row]:
+        """The same for every active run whose metadata contain these."""
+        return await self._cancel(_CANCEL_BY_METADATA, {"metadata": Jsonb(metadata)}, action)
 
     async def cancel_of_threads(self, thread_ids: Sequence[UUID]) -> list[Row]:
         """The same for every active run of these threads."""

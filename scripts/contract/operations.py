@@ -47,7 +47,7 @@ class Operation:
     summary: str
     parameters: tuple[Parameter, ...]
     body: str | None
-    """The Python type of the JSON body."""
+    """The Python type of the JSON body; `bytes` for one that the handler reads itself (`x-raw-body`)."""
     body_required: bool
     reply: str
     statuses: tuple[int, ...]
@@ -137,7 +137,7 @@ def _operation(contract: dict[str, Any], path: str, method: str, item: dict[str,
         name=names.get(operation_id) or derived_name(operation_id, path, method),
         summary=source.get("summary", ""),
         parameters=tuple(_parameter(contract, p, path) for p in parameters),
-        body=python_type(json_schema(body)) if body else None,
+        body=("bytes" if body.get("x-raw-body") else python_type(json_schema(body))) if body else None,
         body_required=bool(body and body.get("required")),
         reply=_reply(contract, replies),
         statuses=tuple(sorted(int(status) for status in replies if status.isdigit())),

@@ -146,16 +146,17 @@ def test_the_type_checker_names_the_method_to_write(workshop: Workshop) -> None:
 from typing import final
 from starlette.requests import Request
 from starlette.responses import Response
-from allograph.generated import interface, models
+from allograph.generated import interface
+from allograph.replies import NoContent
 
 @final
 class Mcp(interface.MCP):
-    async def post_mcp(self, request: Request, body: models.McpMessage) -> Response:
+    async def post_mcp(self, request: Request, body: bytes) -> Response:
         return Response()
     async def get_mcp(self, request: Request) -> Response:
         return Response()
-    async def delete_mcp(self, request: Request) -> Response:
-        return Response()
+    async def delete_mcp(self, request: Request) -> NoContent:
+        return NoContent()
 
 handlers = interface.Handlers(mcp=Mcp())
 """

@@ -25,7 +25,7 @@ def test_taking_reality_away_gives_upstream_back_byte_for_byte() -> None:
 def test_naming_changes_nothing_but_names() -> None:
     def without_names(node: Any) -> Any:
         if isinstance(node, dict):
-            return {key: without_names(value) for key, value in node.items() if key != "x-name"}
+            return {key: without_names(value) for key, value in node.items() if key not in ("x-name", "x-raw-body")}
         return [without_names(item) for item in node] if isinstance(node, list) else node
 
     served = generate.contract(OPENAPI)

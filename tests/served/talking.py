@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import AIMessage
+from langgraph.func import entrypoint
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
@@ -46,3 +47,9 @@ def hello(state: Greeting, runtime: Runtime[Who]) -> Greeting:
 
 
 greet = StateGraph(Greeting, context_schema=Who).add_node(hello).add_edge(START, "hello").add_edge("hello", END).compile()
+
+
+@entrypoint()
+async def shout(words: str) -> str:
+    """Takes a string and returns one: neither is an object."""
+    return words.upper()
