@@ -275,6 +275,8 @@ def test_every_operation_is_answered(http: httpx.Client) -> None:
             url = re.sub(r"\{\w*id\}", "00000000-0000-4000-8000-000000000000", path).replace("{namespace}", "x")
             with http.stream(method, url, json={} if method in ("post", "put", "patch") else None) as answer:
                 answers[method, path] = answer.status_code
+    # The contract declares that one: the server sends MCP clients nothing that they have not asked for.
+    assert answers.pop(("get", "/mcp/")) == 405
     assert {one: status for one, status in answers.items() if status in (405, 500)} == {}
     assert len(answers) > 50
 
