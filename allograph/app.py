@@ -36,10 +36,13 @@ from allograph.runner.events import Streams
 from allograph.runner.following import Following
 from allograph.runner.graphs import Graphs
 from allograph.runner.introspect import Introspection
+from allograph.runner.protocol.commands import Commands
+from allograph.runner.protocol.subscription import Subscriptions
 from allograph.runner.recorder import Recorder
 from allograph.runner.requests import new_id
 from allograph.runner.runner import Runner
 from allograph.runner.states import States
+from allograph.runner.thread_log import ThreadLog
 from allograph.runner.worker import Worker
 from allograph.server import INTERRUPT_GRACE_SECONDS
 from allograph.settings import Settings
@@ -101,21 +104,24 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
     process_id = new_id()
     streams, notifications, run_events = Streams(), Notifications(database), RunEvents(database)
     recorder = Recorder(run_events, notifications)
+    thread_log = ThreadLog(runs, threads, run_events, recorder)
     worker = (
         Worker(
             process_id, settings.jobs_per_worker, runs=runs, threads=threads, checkpoints=checkpoints, graphs=graphs,
             store=store, streams=streams, notifications=notifications, run_events=run_events, recorder=recorder,
-            settings=settings, described=described(),
+            thread_log=thread_log, settings=settings, described=described(),
         )
         if works and settings.jobs_per_worker
         else None
     )  # fmt: skip
     following = Following(
-        process_id, runs, threads, run_events, streams, recorder, notifications,
+        process_id, runs, threads, run_events, streams, recorder, thread_log, notifications,
         executes=lambda run_id: worker is not None and worker.executes(run_id),
         record=lambda subject: worker.record(subject) if worker else None,
         heartbeat_seconds=settings.heartbeat_seconds, poll_seconds=settings.poll_seconds,
     )  # fmt: skip
+    if worker:
+        worker.is_read = following.reads
     runner = Runner(process_id, runs, checkpoints, streams, notifications, recorder, following, worker, graph_ids=graphs.ids)
     states = States(threads, checkpoints, graphs, store)
     introspection = Introspection(graphs, store)
@@ -128,6 +134,10 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
             stateless_runs=handlers.StatelessRuns(runs, runner),
             mcp=handlers.MCP(Mcp(assistants, introspection, runner)),
             system=handlers.System(database, info()),
+            streaming=handlers.Streaming(
+                Commands(runner, states, threads, checkpoints, thread_log),
+                Subscriptions(following, runs),
+            ),
         ),
     )  # fmt: skip
 

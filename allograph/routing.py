@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound, Route
 from starlette.types import Receive, Scope, Send
 
-from allograph.errors import NotImplementedYet, StartupError
+from allograph.errors import Invalid, NotImplementedYet, StartupError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -157,13 +157,25 @@ def routes(operations: Sequence[Operation], handlers: object) -> Operations:
     missing = set(check(operations, handlers))
     paths: dict[str, dict[str, tuple[Operation, Endpoint]]] = {}
     for operation in operations:
-        endpoint: Endpoint = (
-            partial(_not_implemented, operation)
-            if operation in missing
-            else partial(operation.endpoint, getattr(handlers, operation.field))
-        )
+        handler = getattr(handlers, operation.field)
+        endpoint: Endpoint
+        if operation in missing:
+            endpoint = partial(_not_implemented, operation)
+        elif hasattr(handler, "refused"):
+            endpoint = partial(_refusing, operation, handler)
+        else:
+            endpoint = partial(operation.endpoint, handler)
         paths.setdefault(operation.path, {})[operation.method] = (operation, endpoint)
     return Operations([PathRoute(path, methods) for path, methods in paths.items()])
+
+
+async def _refusing(operation: Operation, handler: Any, request: Request) -> Response:
+    """Of a handler that says itself how a request is refused that does not fit."""
+    try:
+        return await operation.endpoint(handler, request)
+    except Invalid as error:
+        reply: Response = await handler.refused(operation, request, error)
+        return reply
 
 
 async def _not_implemented(operation: Operation, request: Request) -> Response:

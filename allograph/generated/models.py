@@ -1482,6 +1482,7 @@ class ProtocolEventStreamRequest(BaseModel):
                 "input",
                 "tasks",
                 "custom",
+                "checkpoints",
             ]
             | ProtocolChannel1
         ],

@@ -8,11 +8,12 @@ from __future__ import annotations
 from allograph.handlers.assistants import Assistants
 from allograph.handlers.mcp import MCP
 from allograph.handlers.stateless_runs import StatelessRuns
+from allograph.handlers.streaming import Streaming
 from allograph.handlers.system import System
 from allograph.handlers.thread_runs import ThreadRuns
 from allograph.handlers.threads import Threads
 
-__all__ = ["HANDLER_CLASSES", "MCP", "Assistants", "StatelessRuns", "System", "ThreadRuns", "Threads"]
+__all__ = ["HANDLER_CLASSES", "MCP", "Assistants", "StatelessRuns", "Streaming", "System", "ThreadRuns", "Threads"]
 
 HANDLER_CLASSES: dict[str, type] = {
     "assistants": Assistants,
@@ -21,5 +22,6 @@ HANDLER_CLASSES: dict[str, type] = {
     "stateless_runs": StatelessRuns,
     "mcp": MCP,
     "system": System,
+    "streaming": Streaming,
 }
 """Field of the generated `Handlers` → the class that fills it. A tag that is missing answers 501."""

@@ -40,6 +40,7 @@ def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> R
         multitask_strategy=strategy,
         create_thread=getattr(body, "if_not_exists", "reject") == "create",
         keep_thread=getattr(body, "on_completion", "delete") == "keep",
+        strict_resume=bool(extra.get("strict_resume")),
         durability="exit" if exits else body.durability,
         checkpoint_during=not exits,
     )

@@ -68,6 +68,7 @@ class Threads(interface.Threads):
         await self.runner.abandon([thread_id])
         if not await self.threads.delete([thread_id]):
             raise not_found(thread_id)
+        await self.runner.forget([thread_id])
         return NoContent()
 
     async def search_threads(
@@ -103,7 +104,9 @@ class Threads(interface.Threads):
         thread_ids = list(dict.fromkeys(body.thread_ids))
         if body.strategy == "delete":
             await self.runner.abandon(thread_ids)
-            pruned = len(await self.threads.delete(thread_ids))
+            deleted = await self.threads.delete(thread_ids)
+            await self.runner.forget(deleted)
+            pruned = len(deleted)
         else:
             known = await self.threads.existing(thread_ids)
             try:

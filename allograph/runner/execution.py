@@ -6,31 +6,33 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-from collections.abc import AsyncGenerator, Mapping
+import re
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.errors import UnknownInterruptError
 from langgraph.store.base import BaseStore
 from langgraph.types import Command, Send
 
-from allograph.encoding import dumps
+from allograph.encoding import dumps, loads
+from allograph.runner import classic
+from allograph.runner.classic import Chunk
 from allograph.runner.events import RunStream
 from allograph.runner.graphs import Graph, Graphs
-from allograph.runner.messages import MessageGatherer
-from allograph.runner.state import checkpoint_of, interrupts_by_task
+from allograph.runner.protocol import driving as protocol
+from allograph.runner.state import interrupts_by_task
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.runs import CancelAction, ClaimedRun, Outcome, RestingStatus, RunStatus
 from allograph.store.saver import StorageError, storage
 
 log = logging.getLogger("allograph.run")
 
-# LangGraph's own modes behind the names that clients ask for.
-_NATIVE = {"messages": "messages", "messages-tuple": "messages"}
-# Always asked of the graph: the last `values` is the run's output, and only `updates` tells of a static interrupt.
-_NEEDED = ("values", "updates")
+Rows = Callable[[tuple[str, ...], str, Any], Iterator[tuple[str, Any]]]
 
 INTERRUPT = "__interrupt__"
+_INTERRUPT_ID = re.compile("[0-9a-f]{32}")  # as LangGraph itself tells a resume by ids from a resume value that is a dictionary
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Result:
     output: bytes
     rolled_back: bool = False
     """The run is deleted instead of ended."""
+    asked: Sequence[Mapping[str, Any]] = ()
+    """What waits for an answer: `id`, `value` and the `namespace` of the graph that asks."""
 
 
 class Cancelled(Exception):
@@ -63,8 +67,11 @@ class RunTimeoutError(Exception):
     """The run took longer than `BG_JOB_TIMEOUT_SECS`."""
 
 
-def error_shown(error: BaseException) -> dict[str, str]:
-    return {"error": type(error).__name__, "message": str(error)}
+def error_shown(error: BaseException) -> dict[str, Any]:
+    shown: dict[str, Any] = {"error": type(error).__name__, "message": str(error)}
+    if isinstance(error, UnknownInterruptError):
+        shown["refusal"] = {"reason": error.reason, "interrupt_ids": error.interrupt_ids, "pending_ids": error.pending_ids}
+    return shown
 
 
 class Execution:
@@ -91,6 +98,7 @@ class Execution:
         """The graph has ended; a cancel comes too late."""
         self._last_values: Any = None
         self._interrupted = False
+        self._asked_in: dict[str, tuple[str, ...]] = {}
 
     async def execute(self) -> Result:
         """Run the graph to its end.
@@ -98,6 +106,10 @@ class Execution:
         Raises `StorageError` when the database was away, and `asyncio.CancelledError` when the task was cancelled though nobody
         asked the run to be: then it has not ended, and goes on from its last checkpoint another time.
         """
+        result = await self._execute()
+        return replace(result, asked=self._asked(result.outcome))
+
+    async def _execute(self) -> Result:
         run = self.run
         config = run_config(run, self.described)
         try:
@@ -136,13 +148,16 @@ class Execution:
             # The worker before this one got past the input: go on from its last checkpoint, wherever the run had started.
             payload = None
             config = at_newest(config)
-        modes = kwargs["stream_mode"]
-        gatherer = MessageGatherer()
+        elif (answers := answered(kwargs)) and protocol.is_protocol(kwargs):
+            self.stream.append("input.answered", dumps({"interrupt_ids": list(answers)}))
         deadline = asyncio.timeout(self.timeout)
+        chunks, rows = self._driven(graph, payload, config)
         try:
-            async with deadline, contextlib.aclosing(self._chunks(graph, payload, config, modes)) as chunks:
+            async with deadline, contextlib.aclosing(chunks):
                 async for namespace, mode, chunk in chunks:
-                    self._log_chunk(namespace, mode, chunk, modes, gatherer)
+                    self._notice(namespace, mode, chunk)
+                    for name, shown in rows(namespace, mode, chunk):
+                        self.stream.append(name, dumps(shown))
                     if self.stream.throttle:
                         await self.stream.throttle()
         except TimeoutError as error:
@@ -157,50 +172,23 @@ class Execution:
         finally:
             self.settling = True
 
-    async def _chunks(
-        self, graph: Graph, payload: Any, config: RunnableConfig, modes: list[str]
-    ) -> AsyncGenerator[tuple[tuple[str, ...], str, Any], None]:
+    def _driven(self, graph: Graph, payload: Any, config: RunnableConfig) -> tuple[AsyncGenerator[Chunk, None], Rows]:
+        """The graph as the API that started the run drives it, and what of its chunks is logged."""
         kwargs = self.run.kwargs
-        native = {_NATIVE.get(mode, mode) for mode in modes if mode != "events"}
-        subgraphs = bool(kwargs["subgraphs"])
-        options: dict[str, Any] = {
-            "stream_mode": sorted({*native, *_NEEDED}),
-            "output_keys": graph.output_channels,
-            "interrupt_before": kwargs["interrupt_before"],
-            "interrupt_after": kwargs["interrupt_after"],
-            "durability": kwargs["durability"],
-            "context": fitting_context(graph.context_schema, kwargs["context"]),
-            "subgraphs": subgraphs,
-        }
-        if "events" not in modes:
-            async for chunk in graph.astream(payload, config, **options):
-                yield chunk if subgraphs else ((), *chunk)
-            return
-        root = str(self.run.run_id)
-        async for event in graph.astream_events(payload, config, version="v2", **options):
-            if event["event"] == "on_chain_stream" and event["run_id"] == root:
-                chunk = event["data"]["chunk"]
-                yield chunk if subgraphs else ((), *chunk)
-            else:
-                yield (), "events", event
+        context = fitting_context(graph.context_schema, kwargs["context"])
+        if protocol.is_protocol(kwargs):
+            return protocol.drive(graph, payload, config, kwargs, context), protocol.rows
+        return classic.drive(graph, payload, config, kwargs, context, self.run.run_id), classic.Rows(kwargs["stream_mode"]).of
 
-    def _log_chunk(self, namespace: tuple[str, ...], mode: str, chunk: Any, modes: list[str], gatherer: MessageGatherer) -> None:
-        if not namespace:
-            if mode == "values":
-                self._last_values = chunk
-            if mode in _NEEDED and isinstance(chunk, dict) and INTERRUPT in chunk:
-                self._interrupted = True
-        where = f"|{'|'.join(namespace)}" if namespace else ""
-        if mode == "messages":
-            message, metadata = chunk
-            if "messages-tuple" in modes:
-                self.stream.append(f"messages{where}", dumps([message, metadata]))
-            elif "messages" in modes:
-                # Without the namespace: a client of this mode gathers messages by their ids, wherever they come from.
-                for name, payload in gatherer.events(message, metadata):
-                    self.stream.append(name, dumps(payload))
-        elif mode in modes:
-            self.stream.append(f"{mode}{where}", dumps(_shown(mode, chunk)))
+    def _notice(self, namespace: tuple[str, ...], mode: str, chunk: Any) -> None:
+        """Keep what the end of the run needs: the last state, and where somebody is asked something."""
+        if mode == "values" and not namespace:
+            self._last_values = chunk
+        if mode in ("values", "updates") and isinstance(chunk, dict) and INTERRUPT in chunk:
+            self._interrupted = self._interrupted or not namespace
+            for interrupt in chunk[INTERRUPT]:
+                # A subgraph tells it before the graphs around it do.
+                self._asked_in.setdefault(interrupt.id, namespace)
 
     async def _already_applied(self) -> bool:
         """Whether a checkpoint of this run exists: its input is in the state and must not be applied again."""
@@ -209,7 +197,7 @@ class Execution:
         return latest is not None and latest.metadata.get("run_id") == str(self.run.run_id)
 
     async def _after_success(self, graph: Graph, config: RunnableConfig) -> Result:
-        values = self._last_values
+        values = _of_output(graph, self._last_values) if protocol.is_protocol(self.run.kwargs) else self._last_values
         whole = graph.output_channels == graph.stream_channels_asis
         if self._interrupted or not whole or values is None or "values" not in self.run.kwargs["stream_mode"]:
             outcome, state = await self._state_outcome(graph, config, "success")
@@ -222,7 +210,9 @@ class Execution:
     async def _after_error(self, graph: Graph, config: RunnableConfig, error: Exception) -> Result:
         shown = self._report(error)
         outcome, _ = await self._state_outcome(graph, config, "timeout" if isinstance(error, RunTimeoutError) else "error")
-        return Result(replace(outcome, thread_status="error", error=shown), b'{"__error__":%b}' % shown)
+        # What nothing was run of leaves the thread as it was.
+        thread_status = outcome.thread_status if isinstance(error, UnknownInterruptError) else "error"
+        return Result(replace(outcome, thread_status=thread_status, error=shown), b'{"__error__":%b}' % shown)
 
     async def _after_cancel(self, graph: Graph, config: RunnableConfig, cancelled: Cancelled) -> Result:
         rolled_back = cancelled.action == "rollback"
@@ -232,6 +222,12 @@ class Execution:
         outcome, _ = await self._state_outcome(graph, config, "interrupted")
         output = dumps(self._last_values) if self._last_values is not None else b"{}"
         return Result(replace(outcome, error=dumps(cancelled.shown)), output, rolled_back)
+
+    def _asked(self, outcome: Outcome) -> list[dict[str, Any]]:
+        if outcome.thread_status != "interrupted":
+            return []
+        waiting = [interrupt for of_task in loads(outcome.interrupts).values() for interrupt in of_task]
+        return [{**interrupt, "namespace": self._asked_in.get(interrupt["id"], ())} for interrupt in waiting]
 
     async def _state_outcome(self, graph: Graph, config: RunnableConfig, status: RunStatus) -> tuple[Outcome, bytes]:
         """The outcome that the thread's newest checkpoint tells, and its values as JSON."""
@@ -256,6 +252,12 @@ class Execution:
         return shown
 
 
+def _of_output(graph: Graph, values: Any) -> Any:
+    """What of a whole state is the graph's output."""
+    keys = graph.output_channels
+    return {key: values[key] for key in keys if key in values} if isinstance(keys, list) and isinstance(values, dict) else values
+
+
 def _uncancel() -> None:
     if task := asyncio.current_task():
         task.uncancel()
@@ -266,6 +268,8 @@ def run_config(run: ClaimedRun, described: Mapping[str, Any]) -> RunnableConfig:
     config: dict[str, Any] = run.kwargs["config"]
     # What LangGraph hands down to subgraphs under these names is not for clients to say; its RemoteGraph passes some along.
     configurable = {key: value for key, value in config["configurable"].items() if not key.startswith("__pregel_")}
+    if run.kwargs.get("strict_resume"):
+        configurable["__pregel_strict_resume"] = True
     metadata = {
         **config.get("metadata", {}), "run_attempt": run.attempt, **described, "run_id": str(run.run_id),
         "thread_id": str(run.thread_id),
@@ -304,32 +308,11 @@ def run_input(kwargs: dict[str, Any]) -> Any:
     )
 
 
+def answered(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The answers that a run brings, by the ids of the interrupts that they are for."""
+    resume = (kwargs["command"] or {}).get("resume")
+    return resume if isinstance(resume, dict) and all(_INTERRUPT_ID.fullmatch(key) for key in resume) else {}
+
+
 def _goto(target: Any) -> Any:
     return Send(target["node"], target.get("input")) if isinstance(target, dict) else target
-
-
-def _shown(mode: str, chunk: Any) -> Any:
-    """A chunk without what LangGraph keeps in configs for itself."""
-    if mode == "checkpoints":
-        return {**chunk, "config": _public(chunk["config"]), "parent_config": _public(chunk["parent_config"])}
-    if mode == "debug" and chunk["type"] == "checkpoint":
-        payload = chunk["payload"]
-        shown = _shown("checkpoints", payload)
-        shown["tasks"] = [_debug_task(task) for task in payload["tasks"]]
-        shown["checkpoint"] = checkpoint_of(payload["config"])
-        shown["parent_checkpoint"] = checkpoint_of(payload["parent_config"])
-        return {**chunk, "payload": shown}
-    return chunk
-
-
-def _debug_task(task: dict[str, Any]) -> dict[str, Any]:
-    """A task whose child has a checkpoint of its own says where, instead of showing LangGraph's config of it."""
-    if not (isinstance(task.get("state"), dict) and "configurable" in task["state"]):
-        return task
-    return {key: value for key, value in task.items() if key != "state"} | {"checkpoint": task["state"]["configurable"]}
-
-
-def _public(config: RunnableConfig | None) -> Any:
-    if not config:
-        return None
-    return {"configurable": {key: v for key, v in config["configurable"].items() if not key.startswith("__pregel_")}}

@@ -19,10 +19,12 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from allograph.encoding import RawJson, dumps, loads
+from allograph.encoding import dumps, loads
 from allograph.errors import NotFound
+from allograph.runner.ends import output_of
 from allograph.runner.events import GONE, Ended, Event, Reader, RunStream, SlowReaderError, Streams, frame, mode_of
 from allograph.runner.recorder import Recorder
+from allograph.runner.thread_log import ThreadLog
 from allograph.store.database import Notifications, Row
 from allograph.store.run_events import END, RunEvents
 from allograph.store.runs import Runs
@@ -63,7 +65,7 @@ class Following:
 
     def __init__(
         self, process_id: UUID, runs: Runs, threads: Threads, events: RunEvents, streams: Streams, recorder: Recorder,
-        notifications: Notifications, executes: Callable[[UUID], bool], record: Callable[[UUID], None], *,
+        thread_log: ThreadLog, notifications: Notifications, executes: Callable[[UUID], bool], record: Callable[[UUID], None], *,
         heartbeat_seconds: float, poll_seconds: float,
     ) -> None:  # fmt: skip
         self.process_id = process_id
@@ -72,6 +74,7 @@ class Following:
         self.events = events
         self.streams = streams
         self.recorder = recorder
+        self.thread_log = thread_log
         self.notifications = notifications
         self.executes = executes
         self.record = record
@@ -224,42 +227,61 @@ class Following:
         the run and ends with `metadata` saying `run_done`.
         """
         position = after if after is not None else await self.events.last_of_thread(thread_id)
-        await self._follow_thread(thread_id)
+        await self.follow_thread(thread_id)
         return self._thread_frames(thread_id, modes, position)
 
-    async def _follow_thread(self, thread_id: UUID) -> None:
+    async def _thread_frames(
+        self, thread_id: UUID, modes: Collection[ThreadStreamMode], position: int
+    ) -> AsyncGenerator[bytes, None]:
+        async with contextlib.aclosing(self.thread_rows(thread_id, position)) as pages:
+            async for rows in pages:
+                if not rows:
+                    yield HEARTBEAT
+                elif chunk := b"".join(_thread_frame(row, modes) for row in rows):
+                    yield chunk
+
+    async def follow_thread(self, thread_id: UUID) -> None:
         """Have the events of a thread's runs written down for a while, wherever they execute."""
         await self.threads.mark_followed(thread_id, THREAD_FOLLOW_SECONDS)
         self.record(thread_id)
         self.notifications.send("follow", thread_id)
 
-    async def _thread_frames(
-        self, thread_id: UUID, modes: Collection[ThreadStreamMode], position: int
-    ) -> AsyncGenerator[bytes, None]:
+    def reads(self, thread_id: UUID) -> bool:
+        """Whether a client of this process reads a thread."""
+        return thread_id in self._thread_readers
+
+    async def thread_rows(self, thread_id: UUID, position: int) -> AsyncGenerator[list[Row], None]:
+        """The stored events of a thread behind `position`, page by page, without end; `[]` whenever none came for a heartbeat.
+
+        Call `follow_thread` before.
+        """
         woken = asyncio.Event()
         self._thread_readers.setdefault(thread_id, set()).add(woken)
         loop = asyncio.get_running_loop()
+        within_run = False
         try:
             quiet_since = loop.time()
             renew = quiet_since + THREAD_FOLLOW_SECONDS / 2
             while True:
                 woken.clear()
                 if loop.time() >= renew:
-                    await self._follow_thread(thread_id)
+                    await self.follow_thread(thread_id)
                     renew = loop.time() + THREAD_FOLLOW_SECONDS / 2
-                rows = await self.events.of_thread(thread_id, position)
-                if rows:
+                if rows := await self.events.of_thread(thread_id, position):
                     position = rows[-1]["id"]
-                    if chunk := b"".join(_thread_frame(row, modes) for row in rows):
-                        yield chunk
-                        quiet_since = loop.time()
+                    within_run = rows[-1]["name"] != END
+                    yield rows
+                    quiet_since = loop.time()
                     continue
                 if loop.time() - quiet_since >= self.heartbeat_seconds:
-                    yield HEARTBEAT
+                    yield []
                     quiet_since = loop.time()
-                with contextlib.suppress(TimeoutError):
+                try:
                     async with asyncio.timeout(min(self.heartbeat_seconds, self.poll_seconds)):
                         await woken.wait()
+                except TimeoutError:
+                    if within_run:
+                        await self.thread_log.end_lost(thread_id)
         finally:
             readers = self._thread_readers[thread_id]
             readers.discard(woken)
@@ -334,23 +356,6 @@ class Following:
         task: asyncio.Task[None] = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def end_event(ended: Ended) -> bytes:
-    """What is written down behind the last event of a run."""
-    return dumps({"status": ended.status, "output": RawJson(ended.output)})
-
-
-def output_of(row: Row) -> bytes:
-    """What join answers for a run that ended before: the thread's state now, or the error."""
-    if row["status"] in ("error", "timeout"):
-        return b'{"__error__":%b}' % (row["error"].body if row["error"] else b"null")
-    values = row["values"].parsed() if row["values"] else {}
-    if row["resting_status"] == "interrupted" and isinstance(values, dict):
-        asked = [one for of_task in row["interrupts"].parsed().values() for one in of_task]
-        if asked:
-            values["__interrupt__"] = asked
-    return dumps(values)
 
 
 def _thread_frame(row: Row, modes: Collection[ThreadStreamMode]) -> bytes:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from uuid import UUID
@@ -13,6 +14,7 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from allograph.runner.protocol.events import count
 from allograph.store.database import Notifications
 from allograph.store.run_events import RunEvents, StoredEvent
 
@@ -22,6 +24,25 @@ MOST_OF_A_BATCH = 500
 RETRY_SECONDS = 0.5
 MAX_WAITING = 64 * 1024 * 1024
 """Bytes of events that may wait for the database; beyond, the runs that produce them wait too."""
+
+
+class Recording:
+    """Numbers the events of one run within its thread, and hands them to the recorder."""
+
+    def __init__(self, recorder: Recorder, thread_id: UUID, run_id: UUID, thread_seq: int) -> None:
+        self.recorder = recorder
+        self.thread_id = thread_id
+        self.run_id = run_id
+        self.thread_seq = thread_seq
+        """How many events the thread has had so far."""
+
+    def __call__(self, seq: int, name: str, data: bytes) -> None:
+        self.thread_seq += count(name, data)
+        self.recorder.put(StoredEvent(self.thread_id, self.run_id, seq, name, data, self.thread_seq, now_ms()))
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class Recorder:

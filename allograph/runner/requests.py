@@ -42,6 +42,8 @@ class RunRequest:
     keep_thread: bool = False
     """Of a stateless run: do not delete its thread."""
     durability: str = "async"
+    strict_resume: bool = False
+    """Refuse to run when an interrupt that the command answers does not wait any more."""
     checkpoint_during: bool = True
     """The older form of `durability`: false means "exit"."""
 
@@ -108,6 +110,7 @@ def build_run(
         "resumable": request.stream_resumable,
         "checkpoint_during": request.checkpoint_during,
         "durability": request.durability,
+        **({"strict_resume": True} if request.strict_resume else {}),
     }  # fmt: skip
     return NewRun(
         run_id=run_id, thread_id=thread_id, assistant_id=assistant["assistant_id"], graph_id=assistant["graph_id"],

@@ -192,6 +192,11 @@ class Runner:
         for row in await self.runs.cancel_of_threads(thread_ids):
             self._cancelled([row], "interrupt")
 
+    async def forget(self, thread_ids: Sequence[UUID]) -> None:
+        """The threads were deleted: so is what their runs streamed."""
+        if thread_ids:
+            await self.following.events.delete_of_threads(thread_ids)
+
     def _cancelled(self, rows: list[Row], action: CancelAction) -> list[Row]:
         for row in rows:
             if row["status"] == "running" and self.worker:

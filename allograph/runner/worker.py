@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -20,14 +20,14 @@ from psycopg_pool import PoolTimeout
 from allograph.encoding import dumps
 from allograph.runner.events import GONE, Ended, RunStream, Streams
 from allograph.runner.execution import Execution, Result, error_shown
-from allograph.runner.following import end_event
 from allograph.runner.graphs import Graphs
 from allograph.runner.lease import Lease
 from allograph.runner.recorder import Recorder
+from allograph.runner.thread_log import ThreadLog
 from allograph.settings import Settings
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Notifications, Row
-from allograph.store.run_events import END, RunEvents, StoredEvent
+from allograph.store.run_events import RunEvents
 from allograph.store.runs import CancelAction, ClaimedRun, Outcome, Runs
 from allograph.store.saver import StorageError
 from allograph.store.threads import Threads
@@ -45,7 +45,7 @@ class Worker:
     def __init__(
         self, worker_id: UUID, capacity: int, *, runs: Runs, threads: Threads, checkpoints: Checkpoints, graphs: Graphs,
         store: BaseStore, streams: Streams, notifications: Notifications, run_events: RunEvents, recorder: Recorder,
-        settings: Settings, described: Mapping[str, Any],
+        thread_log: ThreadLog, settings: Settings, described: Mapping[str, Any],
     ) -> None:  # fmt: skip
         self.worker_id = worker_id
         self.capacity = capacity
@@ -58,9 +58,13 @@ class Worker:
         self.notifications = notifications
         self.run_events = run_events
         self.recorder = recorder
+        self.thread_log = thread_log
         self.settings = settings
         self.described = described
         self._executing: dict[UUID, tuple[Execution, asyncio.Task[None]]] = {}
+        self._recording: dict[UUID, asyncio.Task[None]] = {}
+        self.is_read: Callable[[UUID], bool] = lambda thread_id: False
+        """Whether a client of this process reads a thread."""
         self._unseen: set[UUID] = set()
         self._reserved = 0
         self._backlog = False
@@ -169,6 +173,8 @@ class Worker:
             try:
                 for row in await self.runs.reclaim(self.settings.job_max_retries):
                     log.warning("run %s lost its worker in attempt %d; it is %s now", row["run_id"], row["attempt"], row["status"])
+                    if row["status"] == "error":
+                        await self.thread_log.end_lost(row["thread_id"])
                 await self.runs.sweep()
                 await self.threads.sweep()
                 await self.run_events.sweep(self.settings.event_retention_seconds)
@@ -192,7 +198,7 @@ class Worker:
         run, stream = execution.run, execution.stream
         more = True
         try:
-            if run.recorded:
+            if run.recorded or self.is_read(run.thread_id):
                 await self._go_on_recording(run, stream)
             result = await execution.execute()
             if stream.record:
@@ -200,9 +206,7 @@ class Worker:
             left = await self._write_end(run, result)
             if left is not None:
                 ended = Ended(result.outcome.status, result.output)
-                if stream.record:
-                    stream.record(stream.position, END, end_event(ended))
-                    await self.recorder.flush()
+                await self.thread_log.end(stream, ended, result.outcome.thread_status, result.asked)
                 self.streams.end(run.run_id, ended)
                 self.notifications.send("ended", run.run_id)
                 more = left > 0
@@ -229,19 +233,22 @@ class Worker:
         while rows := await self.run_events.of_run(run.run_id, stream.position - 1):
             for row in rows:
                 stream.feed(row["seq"], row["name"], row["data"])
-        self._record(stream)
-
-    def _record(self, stream: RunStream) -> None:
-        def record(seq: int, name: str, data: bytes) -> None:
-            self.recorder.put(StoredEvent(stream.thread_id, stream.run_id, seq, name, data))
-
-        stream.record, stream.throttle = record, self.recorder.throttle
+        await self.thread_log.begin(stream)
 
     def record(self, subject: UUID) -> None:
         """Write down from now on what a run, or the run of a thread, streams, if it executes here."""
         for execution, _ in self._executing.values():
-            if subject in (execution.run.run_id, execution.run.thread_id) and not execution.stream.record:
-                self._record(execution.stream)
+            run_id, stream = execution.run.run_id, execution.stream
+            if subject in (run_id, execution.run.thread_id) and not stream.record and run_id not in self._recording:
+                self._recording[run_id] = asyncio.create_task(self._begin_recording(run_id, stream))
+
+    async def _begin_recording(self, run_id: UUID, stream: RunStream) -> None:
+        try:
+            await self.thread_log.begin(stream)
+        except (psycopg.Error, PoolTimeout) as error:
+            log.warning("run %s is not written down yet: %s", run_id, str(error).strip())
+        finally:
+            del self._recording[run_id]
 
     async def _write_end(self, run: ClaimedRun, result: Result) -> int | None:
         """Write the end, however long the database is away: whether it still counts, the lease decides.

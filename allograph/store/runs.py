@@ -462,6 +462,11 @@ class Runs:
         """A run by its id alone, as stateless runs are addressed."""
         return await self.database.fetch_one(_FIND, [run_id])
 
+    async def graph_ids(self, run_ids: Sequence[UUID]) -> dict[UUID, str]:
+        """The graphs of runs; without those that are not there any more."""
+        rows = await self.database.fetch_all("SELECT run_id, graph_id FROM runs WHERE run_id = ANY(%s)", [list(run_ids)])
+        return {row["run_id"]: row["graph_id"] for row in rows}
+
     async def list_of(self, thread_id: UUID, status: str | None, limit: int, offset: int) -> list[Row]:
         """Newest first."""
         parameters = {"thread_id": thread_id, "status": status, "limit": limit, "offset": offset}

@@ -74,6 +74,10 @@ _FOLLOW: LiteralString = """
 UPDATE threads SET followed_until = now() + make_interval(secs => %(seconds)s) WHERE thread_id = %(thread_id)s
 """
 
+_SET_EVENT_SEQ: LiteralString = """
+UPDATE threads SET event_seq = %(seq)s WHERE thread_id = %(thread_id)s AND event_seq < %(seq)s
+"""
+
 _EXISTING: LiteralString = "SELECT thread_id FROM threads WHERE thread_id = ANY(%s)"
 
 _OF_ASSISTANT: LiteralString = "SELECT thread_id FROM threads WHERE metadata @> %s"
@@ -181,6 +185,15 @@ class Threads:
     async def mark_followed(self, thread_id: UUID, seconds: float) -> None:
         """Have the events of this thread's runs written down for as long."""
         await self.database.execute(_FOLLOW, {"thread_id": thread_id, "seconds": seconds})
+
+    async def event_seq(self, thread_id: UUID) -> int:
+        """How many events the thread had when its last recorded run ended; 0 if there is no such thread."""
+        row = await self.database.fetch_one("SELECT event_seq FROM threads WHERE thread_id = %s", [thread_id])
+        return int(row["event_seq"]) if row else 0
+
+    async def set_event_seq(self, thread_id: UUID, seq: int) -> None:
+        """Keep the number of the thread's last event; it never goes back."""
+        await self.database.execute(_SET_EVENT_SEQ, {"thread_id": thread_id, "seq": seq})
 
     async def sweep(self, limit: int = 100) -> int:
         """Delete threads whose time to live is over, or all but the newest of their checkpoints; answer how many there were."""

@@ -46,6 +46,8 @@ DEVIATIONS = {
     ("POST /threads/search", "status 400"): "a UUID that is none is 422 everywhere",
     ("GET /threads/{thread_id}/runs", "status 400"): "as above",
     ("POST /threads/{thread_id}/copy", "status 400"): "as above",
+    ("POST /threads/{thread_id}/commands", '"type" is a required property'): "what is no JSON gets the error body of commands",
+    ("POST /threads/{thread_id}/commands", "oneOf"): "an id that is no integer is not sent back",
 }
 """Operation and a part of the violation → what we do instead."""
 

@@ -34,6 +34,7 @@ BY_KEY = {
     "langgraph_plan": "<deployment>",
     "langgraph_host": "<deployment>",
     "langgraph_api_url": "<url>",
+    "event_id": "<event id>",
     "langchain": "<version>",
     "langchain-core": "<version>",
 }
@@ -75,6 +76,8 @@ class _Tokens:
             return BY_KEY[key]
         if key in SIZES and isinstance(value, int):
             return "<bytes>"
+        if key == "timestamp" and isinstance(value, int):
+            return "<milliseconds>"
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
