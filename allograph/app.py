@@ -43,7 +43,9 @@ from allograph.runner.requests import new_id
 from allograph.runner.runner import Runner
 from allograph.runner.states import States
 from allograph.runner.thread_log import ThreadLog
-from allograph.runner.worker import Worker
+from allograph.runner.webhook_policy import WebhookPolicy
+from allograph.runner.webhooks import Webhooks
+from allograph.runner.worker import TtlSweep, Worker
 from allograph.server import INTERRUPT_GRACE_SECONDS
 from allograph.settings import Settings
 from allograph.store.assistants import Assistants, DefaultAssistant
@@ -52,6 +54,8 @@ from allograph.store.database import Database, Notifications
 from allograph.store.run_events import RunEvents
 from allograph.store.runs import Runs
 from allograph.store.threads import Threads
+from allograph.store.ttl import Ttl
+from allograph.store.webhooks import Outbox
 
 log = logging.getLogger("allograph.app")
 
@@ -96,10 +100,14 @@ def info() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool = True) -> Parts:
+def build(
+    settings: Settings, config: Config, policy: WebhookPolicy, graphs: Graphs, database: Database, *, works: bool = True
+) -> Parts:
     """Put the parts together; nothing runs yet. Call within the event loop that will serve."""
     checkpoints = Checkpoints(database)
-    runs, threads, assistants = Runs(database), Threads(database, checkpoints), Assistants(database)
+    thread_ttl, ttl_sweep = _thread_ttl(config)
+    runs, threads, assistants = Runs(database), Threads(database, checkpoints, thread_ttl), Assistants(database)
+    webhooks = Webhooks(Outbox(database), policy, settings.poll_seconds)
     store: BaseStore = AsyncPostgresStore(database.pool)
     process_id = new_id()
     streams, notifications, run_events = Streams(), Notifications(database), RunEvents(database)
@@ -109,7 +117,7 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
         Worker(
             process_id, settings.jobs_per_worker, runs=runs, threads=threads, checkpoints=checkpoints, graphs=graphs,
             store=store, streams=streams, notifications=notifications, run_events=run_events, recorder=recorder,
-            thread_log=thread_log, settings=settings, described=described(),
+            thread_log=thread_log, webhooks=webhooks, settings=settings, described=described(), ttl_sweep=ttl_sweep,
         )
         if works and settings.jobs_per_worker
         else None
@@ -122,7 +130,10 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
     )  # fmt: skip
     if worker:
         worker.is_read = following.reads
-    runner = Runner(process_id, runs, checkpoints, streams, notifications, recorder, following, worker, graph_ids=graphs.ids)
+    runner = Runner(
+        process_id, runs, checkpoints, streams, notifications, recorder, following, worker, webhooks, graph_ids=graphs.ids,
+        thread_ttl=thread_ttl,
+    )  # fmt: skip
     states = States(threads, checkpoints, graphs, store)
     introspection = Introspection(graphs, store)
     return Parts(
@@ -142,11 +153,21 @@ def build(settings: Settings, graphs: Graphs, database: Database, *, works: bool
     )  # fmt: skip
 
 
-async def work(settings: Settings, graphs: Graphs, conninfo: str) -> None:
+def _thread_ttl(config: Config) -> tuple[Ttl | None, TtlSweep]:
+    """What `checkpointer.ttl` of langgraph.json says of new threads, and of the sweep."""
+    given = config.checkpointer.ttl if config.checkpointer else None
+    if given is None:
+        return None, TtlSweep()
+    ttl = Ttl(given.default_ttl, given.strategy) if given.default_ttl is not None else None
+    return ttl, TtlSweep(60 * (given.sweep_interval_minutes or 0), given.sweep_limit or TtlSweep().limit)
+
+
+async def work(settings: Settings, config: Config, graphs: Graphs, conninfo: str) -> None:
     """Execute runs until this process is told to stop, without serving anything."""
+    policy = WebhookPolicy.of(config)
     database = Database(conninfo, settings.pool_size)
     await database.open()
-    parts = build(settings, graphs, database)
+    parts = build(settings, config, policy, graphs, database)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -179,12 +200,13 @@ async def _defaults(graphs: Graphs, store: BaseStore) -> list[DefaultAssistant]:
 
 def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str, *, works: bool = True) -> FastAPI:
     """The application. With `works` it also executes runs."""
+    policy = WebhookPolicy.of(config)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(conninfo, settings.pool_size)
         await database.open()
-        parts = build(settings, graphs, database, works=works)
+        parts = build(settings, config, policy, graphs, database, works=works)
         assistants = Assistants(database)
         await assistants.sync_defaults(await _defaults(graphs, parts.store))
         routes.register(app, parts.handlers)

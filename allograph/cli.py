@@ -66,7 +66,7 @@ def worker(config: ConfigOption = None) -> None:
 
         graphs = load_graphs(served)
         with contextlib.suppress(KeyboardInterrupt):
-            uvloop.run(work(settings, graphs, conninfo()))
+            uvloop.run(work(settings, served, graphs, conninfo()))
 
 
 @cli.command()

@@ -32,7 +32,6 @@ UNSUPPORTED: dict[str, str] = {
     "store.index": "semantic search in the store is not supported by this version",
     "store.ttl": "expiry of store items is not supported by this version",
     "checkpointer.path": "checkpoints are always kept in the server's Postgres",
-    "checkpointer.ttl": "expiry of threads is not supported by this version",
     "checkpointer.serde": "checkpoints are always read and written by LangGraph's default serializer",
     "http.app": "custom routes are not supported by this version",
     "http.disable_assistants": "switching off routes is not supported by this version",
@@ -42,13 +41,11 @@ UNSUPPORTED: dict[str, str] = {
     "http.disable_mcp": "switching off routes is not supported by this version",
     "http.disable_a2a": "switching off routes is not supported by this version",
     "http.disable_meta": "switching off routes is not supported by this version",
-    "http.disable_webhooks": "switching off webhooks is not supported by this version",
     "http.configurable_headers": "passing request headers to runs is not supported by this version",
     "http.logging_headers": "logging request headers is not supported by this version",
     "http.middleware_order": "custom routes and their middleware are not supported by this version",
     "http.enable_custom_route_auth": "custom routes are not supported by this version",
     "http.mount_prefix": "serving under a prefix is not supported by this version",
-    "webhooks": "webhooks are not supported by this version",
     "ui": "UI components are JavaScript, which this server neither bundles nor runs",
     "ui_config": "UI components are JavaScript, which this server neither bundles nor runs",
     "project_root": "it was replaced by `source.root`",
@@ -230,11 +227,12 @@ class HttpConfig(_Section):
 
 
 class WebhookUrlPolicy(_Section):
-    require_https: bool = False
+    require_https: bool = True
     allowed_domains: list[str] = []
     allowed_ports: list[Annotated[int, Field(ge=1, le=65535)]] | None = None
     max_url_length: int | None = Field(None, gt=0)
-    disable_loopback: bool = False
+    disable_loopback: bool = True
+    """Also whether this machine itself may be called by its address; relative URLs are refused in any case."""
 
 
 class WebhooksConfig(_Section):

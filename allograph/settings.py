@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     event_retention_seconds: float = Field(
         3600, ge=0, validation_alias="ALLOGRAPH_EVENT_RETENTION_SECONDS", description="How long events of ended runs are kept."
     )
+    run_retention_seconds: float | None = Field(
+        None, ge=0, validation_alias="ALLOGRAPH_RUN_RETENTION_SECONDS",
+        description="How long ended runs are kept; their threads stay. Unset: for as long as their threads.",
+    )  # fmt: skip
     heartbeat_seconds: float = Field(
         5, gt=0, validation_alias="ALLOGRAPH_HEARTBEAT_SECONDS", description="Silence on a stream before a heartbeat is sent."
     )

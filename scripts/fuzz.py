@@ -26,7 +26,7 @@ from allograph.generated.routes import OPERATIONS
 from allograph.handlers import HANDLER_CLASSES
 from allograph.routing import has_method
 from scripts.oracle import oracle
-from tests.server_process import ServerProcess, data_folder, serving
+from tests.server_process import data_folder, serving
 
 ROOT = Path(__file__).resolve().parent.parent
 FUZZ = ROOT / "tests" / "fuzz"
@@ -34,11 +34,6 @@ CONFIG = FUZZ / "langgraph.json"
 REPORTS = ROOT / "build" / "fuzz"
 
 MOST_EXCEPTIONS = 10
-
-UNAVAILABLE = "not available in this version"
-"""How the server says that it knows a field and does nothing with it yet."""
-MAY_BE_UNAVAILABLE = {"webhook": "https://example.com/"}
-"""Fields of a new run, each with a good value: asked at the start whether they are available."""
 
 
 def main() -> None:
@@ -67,16 +62,13 @@ def fuzz(options: list[str]) -> int:
     for operation in missing:
         options += ["--exclude-operation-id", operation.operation_id]
     with data_folder() as folder, serving(folder / "data", config=CONFIG) as server:
-        unavailable = [field for field, value in MAY_BE_UNAVAILABLE.items() if not _available(server, field, value)]
         began = time.monotonic()
-        code = _schemathesis(server.url, options, {"things": list(_things(server.url)), "unavailable": unavailable})
+        code = _schemathesis(server.url, options, {"things": list(_things(server.url))})
         seconds = time.monotonic() - began
         alive = server.process.poll() is None and httpx.get(f"{server.url}/ok?check_db=1", timeout=10).status_code == 200
         broken = [line for line in server.output.splitlines() if "contract violation" in line or "Exception in ASGI" in line]
     tally = json.loads((REPORTS / "tally.json").read_text())
     print(f"{len(OPERATIONS) - len(missing)} operations in {seconds:.0f} s; {len(missing)} are not implemented yet and answer 501")
-    if unavailable:
-        print(f"not available yet, and left out of requests that have to be accepted: {', '.join(unavailable)}")
     print(_answers(tally["answers"]))
     for index, line in enumerate(exceptions):
         print(f"excused {tally['excused'].get(str(index), 0)} times: {line['operation']} {line['check']}: {line['reason']}")
@@ -117,11 +109,6 @@ def _answers(answers: dict[str, int]) -> str:
     least = ", ".join(f"{name} {count}" for name, count in sorted(by_operation.items(), key=lambda item: item[1])[:3])
     statuses = ", ".join(f"{status}: {count}" for status, count in sorted(by_status.items()))
     return f"{sum(by_operation.values())} requests to {len(by_operation)} operations ({statuses}); fewest: {least}"
-
-
-def _available(server: ServerProcess, field: str, value: Any) -> bool:
-    answer = httpx.post(f"{server.url}/runs", json={"assistant_id": "steps", "input": {"text": ""}, field: value}, timeout=30)
-    return not (answer.status_code == 422 and UNAVAILABLE in answer.text)
 
 
 def _things(url: str) -> Iterator[dict[str, str]]:

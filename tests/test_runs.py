@@ -422,20 +422,6 @@ def test_context_reaches_the_graph(http: httpx.Client) -> None:
     assert http.post("/runs/wait", json=both).status_code == 400
 
 
-@pytest.mark.parametrize("way", ["", "/stream", "/wait"])
-def test_what_is_not_available_yet_is_refused(http: httpx.Client, way: str) -> None:
-    thread = new_thread(http)
-    body = {"assistant_id": "count", "input": {}, "webhook": "https://example.com/hook"}
-    answer = http.post(f"/threads/{thread}/runs{way}", json=body)
-    assert answer.status_code == 422
-    assert "webhook" in answer.json()["detail"]
-    assert http.get(f"/threads/{thread}/runs").json() == []
-    # What SDK clients send by default asks for nothing.
-    defaults = {"stream_resumable": False, "after_seconds": 0, "multitask_strategy": "enqueue"}
-    made = http.post(f"/threads/{thread}/runs", json={"assistant_id": "count", "input": {}, **defaults})
-    assert made.status_code == 200
-
-
 # ---- everything at once
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def eventually(condition: Callable[[], Any], seconds: float = PATIENCE, pause: float = 0.05) -> Any:

@@ -16,8 +16,6 @@ def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> R
     config = plain(body.config, {})
     context = given(body.context, None)
     refuse_both(config, context)
-    if body.webhook is not MISSING:
-        raise Invalid("webhook is given, but webhooks are not available in this version; leave it out")
     # The contract's default for this deprecated field is false, which nobody means who does not send it.
     exits = "checkpoint_during" in body.model_fields_set and not body.checkpoint_during
     modes = body.stream_mode if isinstance(body.stream_mode, list) else [body.stream_mode]
@@ -39,6 +37,7 @@ def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> R
         feedback_keys=given(body.feedback_keys, None),
         multitask_strategy=strategy,
         create_thread=getattr(body, "if_not_exists", "reject") == "create",
+        webhook=given(body.webhook, None),
         keep_thread=getattr(body, "on_completion", "delete") == "keep",
         strict_resume=bool(extra.get("strict_resume")),
         durability="exit" if exits else body.durability,

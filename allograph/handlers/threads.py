@@ -22,8 +22,9 @@ from allograph.runner.runner import Runner
 from allograph.runner.states import States, not_found
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Row
-from allograph.store.threads import COLUMNS, ThreadFilter, Ttl
+from allograph.store.threads import COLUMNS, ThreadFilter
 from allograph.store.threads import Threads as Store
+from allograph.store.ttl import Ttl
 
 
 @final

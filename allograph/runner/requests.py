@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from allograph.encoding import dumps
 from allograph.store.database import Row
 from allograph.store.runs import NewRun
+from allograph.store.ttl import Ttl
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class RunRequest:
     durability: str = "async"
     strict_resume: bool = False
     """Refuse to run when an interrupt that the command answers does not wait any more."""
+    webhook: str | None = None
+    """A URL to call when the run has ended; checked when the run is accepted."""
     checkpoint_during: bool = True
     """The older form of `durability`: false means "exit"."""
 
@@ -64,12 +67,17 @@ def merged_config(config: Mapping[str, Any], context: Mapping[str, Any] | None) 
 
 
 def build_run(
-    request: RunRequest, assistant: Row, thread_id: UUID | None, known: Mapping[str, Any] | None, request_id: UUID
+    request: RunRequest,
+    assistant: Row,
+    thread_id: UUID | None,
+    known: Mapping[str, Any] | None,
+    request_id: UUID,
+    ttl: Ttl | None,
 ) -> NewRun:
     """The run to store.
 
     `thread_id` None asks for a stateless run, which gets a thread of its own. `known` is the metadata of the thread, None when
-    it does not exist. `request_id` is that of the HTTP request, for correlation.
+    it does not exist. `request_id` is that of the HTTP request, for correlation; `ttl` is for a thread that the run makes.
     """
     run_id = new_id()
     temporary = thread_id is None and not request.keep_thread
@@ -103,7 +111,7 @@ def build_run(
         "stream_mode": request.stream_mode,
         "interrupt_before": request.interrupt_before,
         "interrupt_after": request.interrupt_after,
-        "webhook": None,
+        "webhook": request.webhook,
         "feedback_keys": request.feedback_keys,
         "temporary": temporary,
         "subgraphs": request.stream_subgraphs,
@@ -118,5 +126,6 @@ def build_run(
         multitask_strategy=request.multitask_strategy,
         thread_metadata=own if known is not None or temporary else {**request.metadata, **own},
         thread_config=dumps(thread_config), creates_thread=known is None,
-        temporary=temporary, resumable=request.stream_resumable, after_seconds=request.after_seconds,
+        temporary=temporary, resumable=request.stream_resumable, after_seconds=request.after_seconds, webhook=request.webhook,
+        ttl=None if temporary else ttl,
     )  # fmt: skip

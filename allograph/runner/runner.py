@@ -17,11 +17,13 @@ from allograph.runner.events import Ended, Streams
 from allograph.runner.following import Follow, Following, Joined
 from allograph.runner.recorder import Recorder
 from allograph.runner.requests import RunRequest, build_run
+from allograph.runner.webhooks import Webhooks
 from allograph.runner.worker import Worker
 from allograph.store.assistants import default_assistant_id
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Notifications, Row
 from allograph.store.runs import CancelAction, ClaimedRun, Runs, RunStatus
+from allograph.store.ttl import Ttl
 
 log = logging.getLogger("allograph.runner")
 
@@ -48,7 +50,8 @@ class Runner:
 
     def __init__(
         self, process_id: UUID, runs: Runs, checkpoints: Checkpoints, streams: Streams, notifications: Notifications,
-        recorder: Recorder, following: Following, worker: Worker | None, *, graph_ids: Sequence[str],
+        recorder: Recorder, following: Following, worker: Worker | None, webhooks: Webhooks, *, graph_ids: Sequence[str],
+        thread_ttl: Ttl | None = None,
     ) -> None:  # fmt: skip
         self.process_id = process_id
         self.runs = runs
@@ -58,6 +61,8 @@ class Runner:
         self.recorder = recorder
         self.following = following
         self.worker = worker
+        self.webhooks = webhooks
+        self.thread_ttl = thread_ttl
         self.graph_ids = graph_ids
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -70,6 +75,7 @@ class Runner:
         self.recorder.start()
         if self.worker:
             await self.worker.start()
+            self.webhooks.start()
 
     def drain(self, grace_seconds: float) -> None:
         """The process will stop: take no more runs, and let those that execute go on for at most this long."""
@@ -80,6 +86,7 @@ class Runner:
         """Wait for what drains, hand back the rest."""
         if self.worker:
             await self.worker.stop()
+        await self.webhooks.stop()
         await self.following.stop()
         await self.recorder.stop()
         await self.notifications.stop()
@@ -114,7 +121,9 @@ class Runner:
         checkpoint_id, namespace = start.get("checkpoint_id"), str(start.get("checkpoint_ns", ""))
         if thread_id and checkpoint_id and not await self.checkpoints.exists(thread_id, str(checkpoint_id), namespace):
             raise NotFound(f"Checkpoint {str(checkpoint_id)[:100]} not found in thread {thread_id}; checkpoint_id must name one")
-        run = build_run(request, found, thread_id, known, uuid4())
+        if request.webhook is not None:
+            await self.webhooks.policy.admit(request.webhook)
+        run = build_run(request, found, thread_id, known, uuid4(), self.thread_ttl)
         resumable = request.stream_resumable
         reader = self.following.begin(run.run_id, run.thread_id, follow, resumable=resumable) if follow else None
         # Another process that executes the run writes its events down for us. Of the end, a thread that stays tells enough.
@@ -161,7 +170,9 @@ class Runner:
             found = await self.runs.assistant_and_thread(self.assistant_id(request.assistant_id), None)
             if found is None:
                 raise NotFound("Thread or assistant not found.")
-            runs.append(build_run(request, found, None, None, request_id))
+            if request.webhook is not None:
+                await self.webhooks.policy.admit(request.webhook)
+            runs.append(build_run(request, found, None, None, request_id, self.thread_ttl))
         rows = await self.runs.create_all(runs)
         self._queued()
         return rows

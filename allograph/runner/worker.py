@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from allograph.runner.graphs import Graphs
 from allograph.runner.lease import Lease
 from allograph.runner.recorder import Recorder
 from allograph.runner.thread_log import ThreadLog
+from allograph.runner.webhooks import KEEP_FAILED_SECONDS, Webhooks
 from allograph.settings import Settings
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Notifications, Row
@@ -39,13 +41,21 @@ HAND_BACK_SECONDS = 10.0
 """How long graphs may take to let go when their runs are handed back."""
 
 
+@dataclass(frozen=True, slots=True)
+class TtlSweep:
+    """How often threads whose time to live is over are looked for, and how many of them at most are swept then."""
+
+    seconds: float = 0
+    limit: int = 100
+
+
 class Worker:
     """Executes runs in this process's event loop, at most `capacity` at once."""
 
     def __init__(
         self, worker_id: UUID, capacity: int, *, runs: Runs, threads: Threads, checkpoints: Checkpoints, graphs: Graphs,
         store: BaseStore, streams: Streams, notifications: Notifications, run_events: RunEvents, recorder: Recorder,
-        thread_log: ThreadLog, settings: Settings, described: Mapping[str, Any],
+        thread_log: ThreadLog, webhooks: Webhooks, settings: Settings, described: Mapping[str, Any], ttl_sweep: TtlSweep,
     ) -> None:  # fmt: skip
         self.worker_id = worker_id
         self.capacity = capacity
@@ -59,8 +69,10 @@ class Worker:
         self.run_events = run_events
         self.recorder = recorder
         self.thread_log = thread_log
+        self.webhooks = webhooks
         self.settings = settings
         self.described = described
+        self.ttl_sweep = ttl_sweep
         self._executing: dict[UUID, tuple[Execution, asyncio.Task[None]]] = {}
         self._recording: dict[UUID, asyncio.Task[None]] = {}
         self.is_read: Callable[[UUID], bool] = lambda thread_id: False
@@ -169,6 +181,7 @@ class Worker:
                     await self._wake.wait()
 
     async def _reclaim_forever(self) -> None:
+        next_ttl_sweep = 0.0
         while True:
             try:
                 for row in await self.runs.reclaim(self.settings.job_max_retries):
@@ -176,8 +189,13 @@ class Worker:
                     if row["status"] == "error":
                         await self.thread_log.end_lost(row["thread_id"])
                 await self.runs.sweep()
-                await self.threads.sweep()
+                if self._loop.time() >= next_ttl_sweep:
+                    await self.threads.sweep(self.ttl_sweep.limit)
+                    next_ttl_sweep = self._loop.time() + self.ttl_sweep.seconds
                 await self.run_events.sweep(self.settings.event_retention_seconds)
+                await self.webhooks.outbox.sweep(KEEP_FAILED_SECONDS)
+                if self.settings.run_retention_seconds is not None:
+                    await self.runs.sweep_ended(self.settings.run_retention_seconds)
             except (psycopg.Error, PoolTimeout) as error:
                 log.warning("looking for lost runs again after: %s", str(error).strip())
             await asyncio.sleep(self.settings.lease_seconds / 2)
@@ -209,6 +227,8 @@ class Worker:
                 await self.thread_log.end(stream, ended, result.outcome.thread_status, result.asked)
                 self.streams.end(run.run_id, ended)
                 self.notifications.send("ended", run.run_id)
+                if run.kwargs["webhook"]:
+                    self.webhooks.wake()
                 more = left > 0
             else:
                 await self._taken_away(run)

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, LiteralString
 from uuid import UUID
 
-from psycopg import errors
+from psycopg import Rollback, errors
 from psycopg.types.json import Jsonb
 
 from allograph.encoding import dumps
 from allograph.store.database import Connection, Database, Row, again
+from allograph.store.ttl import Ttl, ttl_parameters
+from allograph.store.webhooks import owed
 
 RunStatus = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
 CancelAction = Literal["interrupt", "rollback"]
@@ -50,8 +52,11 @@ WITH thread AS (
 # A run that brings its thread along, or finds it.
 _WITH_THREAD: LiteralString = """
 WITH thread AS (
-    INSERT INTO threads (thread_id, active_runs, metadata, config, temporary)
-    VALUES (%(thread_id)s, 1, %(thread_metadata)s, %(thread_config)s, %(temporary)s)
+    INSERT INTO threads (thread_id, active_runs, metadata, config, temporary, ttl_strategy, ttl_minutes, expires_at)
+    VALUES (
+        %(thread_id)s, 1, %(thread_metadata)s, %(thread_config)s, %(temporary)s, %(ttl_strategy)s, %(ttl_minutes)s::float8,
+        now() + make_interval(secs => 60 * %(ttl_minutes)s::float8)
+    )
     ON CONFLICT (thread_id) DO UPDATE
     SET active_runs = threads.active_runs + 1, updated_at = now(), metadata = threads.metadata || EXCLUDED.metadata,
         config = EXCLUDED.config
@@ -64,13 +69,14 @@ WITH thread AS (
 _INSERT: LiteralString = f""",
 run AS (
     INSERT INTO runs (
-        run_id, thread_id, assistant_id, graph_id, metadata, kwargs, multitask_strategy, resumable, follower, run_after, status,
-        worker_id, attempt
+        run_id, thread_id, assistant_id, graph_id, metadata, kwargs, multitask_strategy, resumable, follower, webhook, run_after,
+        status, worker_id, attempt, started_at
     )
     SELECT %(run_id)s, thread_id, %(assistant_id)s, %(graph_id)s, %(metadata)s, %(kwargs)s, %(multitask_strategy)s,
-        %(resumable)s, %(follower)s,
+        %(resumable)s, %(follower)s, %(webhook)s,
         now() + make_interval(secs => %(after_seconds)s::float8),
-        CASE WHEN at_once THEN 'running' ELSE 'pending' END, CASE WHEN at_once THEN %(worker_id)s::uuid END, at_once::integer
+        CASE WHEN at_once THEN 'running' ELSE 'pending' END, CASE WHEN at_once THEN %(worker_id)s::uuid END, at_once::integer,
+        CASE WHEN at_once THEN now() END
     FROM thread, LATERAL (
         SELECT active_runs = 1 AND %(worker_id)s::uuid IS NOT NULL AND %(after_seconds)s::float8 = 0 AS at_once
     ) AS start
@@ -93,7 +99,8 @@ WITH head AS (
     )
     ORDER BY seq LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
-UPDATE runs SET status = 'running', worker_id = %(worker_id)s, attempt = attempt + 1, updated_at = now()
+UPDATE runs SET status = 'running', worker_id = %(worker_id)s, attempt = attempt + 1, updated_at = now(),
+    started_at = coalesce(started_at, now())
 FROM head WHERE runs.run_id = head.run_id
 RETURNING {_CLAIMED}
 """
@@ -156,13 +163,14 @@ released AS (
     UPDATE threads SET active_runs = active_runs - ended.count, updated_at = now()
     FROM (SELECT thread_id, count(*) FROM cancelled WHERE status = 'interrupted' GROUP BY thread_id) AS ended
     WHERE threads.thread_id = ended.thread_id
-)
+),
+called AS ({owed})
 SELECT *, pg_notify('allograph', CASE WHEN status = 'running' THEN 'cancel:' ELSE 'ended:' END || run_id::text)::text FROM cancelled
 """
 
 # Runs whose worker has not been heard of: back to the queue (a cancel that was asked for is carried out by whoever claims them),
 # or to their end when they were tried often enough.
-_RECLAIM: LiteralString = """
+_RECLAIM: LiteralString = f"""
 WITH orphan AS (
     SELECT run_id, thread_id, cancel_action IS NULL AND retries >= %(max_retries)s AS exhausted FROM runs
     WHERE status = 'running' AND NOT EXISTS (
@@ -181,7 +189,8 @@ released AS (
     UPDATE threads
     SET active_runs = active_runs - 1, updated_at = now(), resting_status = 'error', error = %(error)s::json
     FROM taken WHERE threads.thread_id = taken.thread_id AND taken.status = 'error'
-)
+),
+called AS ({owed("runs JOIN taken USING (run_id) WHERE taken.status = 'error'", "'error'", "NULL", "%(error)s::json")})
 SELECT *, pg_notify('allograph', CASE WHEN status = 'pending' THEN 'queue:' ELSE 'ended:' || run_id::text END)::text FROM taken
 """
 
@@ -193,7 +202,9 @@ WHERE run_id = %(run_id)s AND worker_id = %(worker_id)s AND attempt = %(attempt)
 RETURNING pg_notify('allograph', 'queue:')::text
 """
 
-_CANCEL_SHOWN = _CANCEL.replace("{shown}", _SHOWN)
+_CANCEL_SHOWN = _CANCEL.replace("{shown}", _SHOWN).replace(
+    "{owed}", owed("runs JOIN cancelled USING (run_id) WHERE cancelled.status = 'interrupted'", "'interrupted'", "NULL", "NULL")
+)
 _CANCEL_IDS = _CANCEL_SHOWN.replace("{which}", "runs.thread_id = %(thread_id)s AND runs.run_id = ANY(%(run_ids)s)")
 _CANCEL_OF_THREADS = _CANCEL_SHOWN.replace("{which}", "runs.thread_id = ANY(%(thread_ids)s)")
 _CANCEL_OTHERS = _CANCEL_SHOWN.replace("{which}", "runs.thread_id = %(thread_id)s AND runs.run_id <> %(run_id)s")
@@ -216,6 +227,21 @@ released AS (
     RETURNING active_runs
 )
 SELECT active_runs FROM released
+"""
+
+# Beside the statement that ends a run which has a webhook, in one transaction.
+_OWE: LiteralString = owed(
+    "runs WHERE run_id = %(run_id)s AND worker_id = %(worker_id)s AND attempt = %(attempt)s AND status = 'running'",
+    "%(status)s::text", """coalesce(%(values)s::json, (SELECT "values" FROM threads WHERE threads.thread_id = runs.thread_id))""",
+    "%(error)s::json",
+)  # fmt: skip
+
+# A limit keeps the transaction short; what is left is swept next time.
+_SWEEP_ENDED: LiteralString = """
+DELETE FROM runs WHERE run_id IN (
+    SELECT run_id FROM runs
+    WHERE updated_at < now() - make_interval(secs => %s) AND status NOT IN ('pending', 'running') LIMIT 1000 FOR UPDATE SKIP LOCKED
+)
 """
 
 _MARK_FOLLOWED: LiteralString = "UPDATE runs SET followed = true WHERE run_id = %s AND NOT followed AND NOT resumable"
@@ -292,6 +318,10 @@ class NewRun:
     """Its events are kept, so that clients can come back for them."""
     temporary: bool = False
     """The thread made is deleted when the run ends."""
+    ttl: Ttl | None = None
+    """How long the thread made lives."""
+    webhook: str | None = None
+    """A URL that is called when the run has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,12 +425,26 @@ class Runs:
         return await self._end(_FINISH_TEMPORARY if run.kwargs["temporary"] else _FINISH_ROLLED_BACK, run, outcome)
 
     async def _end(self, statement: LiteralString, run: ClaimedRun, outcome: Outcome) -> int | None:
-        row = await self.database.fetch_one(statement, {
+        parameters = {
             "run_id": run.run_id, "thread_id": run.thread_id, "worker_id": run.worker_id, "attempt": run.attempt,
             "status": outcome.status, "thread_status": outcome.thread_status, "values": _text(outcome.values),
             "interrupts": _text(outcome.interrupts), "error": _text(outcome.error),
-        })  # fmt: skip
+        }  # fmt: skip
+        if run.kwargs.get("webhook"):
+            row = await again(lambda: self._end_and_owe(statement, parameters))
+        else:
+            row = await self.database.fetch_one(statement, parameters)
         return row["active_runs"] if row else None
+
+    async def _end_and_owe(self, statement: LiteralString, parameters: dict[str, Any]) -> Row | None:
+        row = None
+        async with self.database.transaction() as connection:
+            # First: the end may delete the run. If the end does not count, neither does this find the run as held.
+            await connection.execute(_OWE, parameters)
+            row = await (await connection.execute(statement, parameters)).fetchone()
+            if row is None:
+                raise Rollback
+        return row
 
     async def hand_back(self, run: ClaimedRun) -> bool:
         """Give a run back to the queue. False: it is not held."""
@@ -484,6 +528,10 @@ class Runs:
         await self.database.execute(_SWEEP_TEMPORARY)
         await self.database.execute(_SWEEP_WORKERS)
 
+    async def sweep_ended(self, seconds: float) -> None:
+        """Delete runs that ended longer ago than this; their threads stay."""
+        await self.database.execute(_SWEEP_ENDED, [seconds])
+
     async def forget_worker(self, worker_id: UUID) -> None:
         await self.database.execute(_FORGET_WORKER, [worker_id])
 
@@ -509,7 +557,7 @@ def _creation(run: NewRun, only_if_idle: bool, follower: UUID | None, worker_id:
         "kwargs": run.kwargs.decode(), "multitask_strategy": run.multitask_strategy, "after_seconds": run.after_seconds,
         "thread_metadata": Jsonb(run.thread_metadata), "thread_config": run.thread_config.decode(),
         "temporary": run.temporary, "only_if_idle": only_if_idle, "worker_id": worker_id, "follower": follower,
-        "resumable": run.resumable,
+        "resumable": run.resumable, "webhook": run.webhook, **ttl_parameters(run.ttl),
     }  # fmt: skip
 
 

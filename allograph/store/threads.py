@@ -16,6 +16,7 @@ from allograph.encoding import dumps
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Connection, Database, Row, again
 from allograph.store.runs import RestingStatus
+from allograph.store.ttl import Ttl, ttl_parameters
 
 COLUMNS = (
     "thread_id", "created_at", "updated_at", "state_updated_at", "metadata", "status", "config", "values", "error", "interrupts",
@@ -83,8 +84,13 @@ _EXISTING: LiteralString = "SELECT thread_id FROM threads WHERE thread_id = ANY(
 _OF_ASSISTANT: LiteralString = "SELECT thread_id FROM threads WHERE metadata @> %s"
 
 _COPY: LiteralString = f"""
-INSERT INTO threads (thread_id, metadata, config, resting_status, "values", interrupts, error)
-SELECT %(target)s, metadata, config, resting_status, "values", interrupts, error FROM threads WHERE thread_id = %(source)s
+INSERT INTO threads (
+    thread_id, metadata, config, resting_status, "values", interrupts, error, ttl_strategy, ttl_minutes, expires_at
+)
+SELECT
+    %(target)s, metadata, config, resting_status, "values", interrupts, error, %(ttl_strategy)s, %(ttl_minutes)s::float8,
+    now() + make_interval(secs => 60 * %(ttl_minutes)s::float8)
+FROM threads WHERE thread_id = %(source)s
 RETURNING {_SHOWN}
 """
 
@@ -99,14 +105,6 @@ WHERE metadata @> %(metadata)s
 _SEARCH: LiteralString = f"SELECT {_WITH_TTL} {_MATCHING} ORDER BY {{order}} LIMIT %(limit)s OFFSET %(offset)s"
 
 _COUNT: LiteralString = f"SELECT count(*) AS count {_MATCHING}"
-
-
-@dataclass(frozen=True, slots=True)
-class Ttl:
-    """How long a thread lives, in minutes from when this was set, and what happens to it then."""
-
-    minutes: float
-    strategy: str = "delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +143,15 @@ class LockedThread:
 class Threads:
     """The statements on threads. Rows have the keys of `COLUMNS`, and `ttl_strategy, ttl_minutes, expires_at`."""
 
-    def __init__(self, database: Database, checkpoints: Checkpoints) -> None:
+    def __init__(self, database: Database, checkpoints: Checkpoints, default_ttl: Ttl | None = None) -> None:
         self.database = database
         self.checkpoints = checkpoints
+        self.default_ttl = default_ttl
 
     async def create(self, thread_id: UUID, metadata: Mapping[str, Any], ttl: Ttl | None = None) -> Row | None:
-        """A new, idle thread; None if the id is taken."""
+        """A new, idle thread, which lives as long as `ttl` or the default says; None if the id is taken."""
         return await self.database.fetch_one(_CREATE, {
-            "thread_id": thread_id, "metadata": Jsonb(metadata), "config": "{}", **_ttl(ttl),
+            "thread_id": thread_id, "metadata": Jsonb(metadata), "config": "{}", **ttl_parameters(ttl or self.default_ttl),
         })  # fmt: skip
 
     async def get(self, thread_id: UUID) -> Row | None:
@@ -160,7 +159,7 @@ class Threads:
 
     async def patch(self, thread_id: UUID, metadata: Mapping[str, Any], ttl: Ttl | None = None) -> Row | None:
         """Merge `metadata` (one level deep) and set the time to live; None if there is no such thread."""
-        parameters = {"thread_id": thread_id, "metadata": Jsonb(metadata), "set_ttl": ttl is not None, **_ttl(ttl)}
+        parameters = {"thread_id": thread_id, "metadata": Jsonb(metadata), "set_ttl": ttl is not None, **ttl_parameters(ttl)}
         return await self.database.fetch_one(_PATCH, parameters)
 
     @contextlib.asynccontextmanager
@@ -225,7 +224,8 @@ class Threads:
     async def copy(self, source: UUID, target: UUID) -> Row | None:
         """A new thread with the same state and history, without the runs; None if there is no such thread."""
         async with self.database.transaction() as connection:
-            row = await (await connection.execute(_COPY, {"source": source, "target": target})).fetchone()
+            parameters = {"source": source, "target": target, **ttl_parameters(self.default_ttl)}
+            row = await (await connection.execute(_COPY, parameters)).fetchone()
             if row is not None:
                 await self.checkpoints.copy(connection, source, target)
         return row
@@ -240,7 +240,3 @@ class Threads:
     async def count(self, where: ThreadFilter) -> int:
         row = await self.database.fetch_one(_COUNT, where.parameters)
         return int(row["count"]) if row else 0
-
-
-def _ttl(ttl: Ttl | None) -> dict[str, Any]:
-    return {"ttl_strategy": ttl.strategy if ttl else None, "ttl_minutes": ttl.minutes if ttl else None}
