@@ -81,8 +81,8 @@ class WebhookPolicy:
         for address in addresses:
             if not self._may_be_called(ipaddress.ip_address(address), named):
                 raise Invalid(
-                    f"webhook is {url[:200]!r}, whose host is the address {address}; expected a public address: private ones must"
-                    " be named in webhooks.url.allowed_domains of langgraph.json, loopback needs webhooks.url.disable_loopback = false"
+                    f"webhook is {url[:200]!r}, whose host is the address {address}; expected a public one: private ones must"
+                    " stand in webhooks.url.allowed_domains of langgraph.json, loopback needs webhooks.url.disable_loopback: false"
                 )
         return Target(split, host, port, addresses)
 
