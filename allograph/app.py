@@ -13,8 +13,7 @@ from typing import Any
 
 import psycopg
 from fastapi import FastAPI
-from langgraph.store.base import BaseStore
-from langgraph.store.postgres.aio import AsyncPostgresStore
+from langchain_core.embeddings import Embeddings
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -32,6 +31,7 @@ from allograph.errors import ApiError
 from allograph.generated import interface, routes
 from allograph.handlers.pages import STATIC
 from allograph.mcp import Mcp
+from allograph.runner.embeddings import load_embeddings
 from allograph.runner.events import Streams
 from allograph.runner.following import Following
 from allograph.runner.graphs import Graphs
@@ -50,7 +50,8 @@ from allograph.server import INTERRUPT_GRACE_SECONDS
 from allograph.settings import Settings
 from allograph.store.assistants import Assistants, DefaultAssistant
 from allograph.store.checkpoints import Checkpoints
-from allograph.store.database import Database, Notifications
+from allograph.store.database import Database, Notifications, migrate
+from allograph.store.items import Items, make_vectors
 from allograph.store.run_events import RunEvents
 from allograph.store.runs import Runs
 from allograph.store.threads import Threads
@@ -73,7 +74,7 @@ class Parts:
 
     database: Database
     graphs: Graphs
-    store: BaseStore
+    store: Items
     runner: Runner
     handlers: interface.Handlers
 
@@ -101,14 +102,15 @@ def info() -> dict[str, Any]:
 
 
 def build(
-    settings: Settings, config: Config, policy: WebhookPolicy, graphs: Graphs, database: Database, *, works: bool = True
-) -> Parts:
+    settings: Settings, config: Config, policy: WebhookPolicy, embeddings: Embeddings | None, graphs: Graphs, database: Database, *,
+    works: bool = True,
+) -> Parts:  # fmt: skip
     """Put the parts together; nothing runs yet. Call within the event loop that will serve."""
     checkpoints = Checkpoints(database)
     thread_ttl, ttl_sweep = _thread_ttl(config)
     runs, threads, assistants = Runs(database), Threads(database, checkpoints, thread_ttl), Assistants(database)
     webhooks = Webhooks(Outbox(database), policy, settings.poll_seconds)
-    store: BaseStore = AsyncPostgresStore(database.pool)
+    store = _items(config, database, embeddings)
     process_id = new_id()
     streams, notifications, run_events = Streams(), Notifications(database), RunEvents(database)
     recorder = Recorder(run_events, notifications)
@@ -144,6 +146,7 @@ def build(
             thread_runs=handlers.ThreadRuns(runs, threads, runner),
             stateless_runs=handlers.StatelessRuns(runs, runner),
             mcp=handlers.MCP(Mcp(assistants, introspection, runner)),
+            store=handlers.Store(store),
             system=handlers.System(database, info()),
             streaming=handlers.Streaming(
                 Commands(runner, states, threads, checkpoints, thread_log),
@@ -162,12 +165,30 @@ def _thread_ttl(config: Config) -> tuple[Ttl | None, TtlSweep]:
     return ttl, TtlSweep(60 * (given.sweep_interval_minutes or 0), given.sweep_limit or TtlSweep().limit)
 
 
+def _items(config: Config, database: Database, embeddings: Embeddings | None) -> Items:
+    options: dict[str, Any] = {}
+    if config.store and (index := config.store.index):
+        options.update(embeddings=embeddings, dims=index.dims, fields=index.fields)
+    if config.store and (ttl := config.store.ttl):
+        options.update(default_ttl=ttl.default_ttl, refresh_on_read=ttl.refresh_on_read, sweep_interval=ttl.sweep_interval_minutes)
+    return Items(database, **options)
+
+
+async def prepare(config: Config, conninfo: str) -> None:
+    """Whatever a project needs in the database beyond what every server does. Raises `StartupError` when it cannot be."""
+    if config.store and config.store.index:
+        await migrate(conninfo)
+        await make_vectors(conninfo, config.store.index.dims)
+
+
 async def work(settings: Settings, config: Config, graphs: Graphs, conninfo: str) -> None:
     """Execute runs until this process is told to stop, without serving anything."""
-    policy = WebhookPolicy.of(config)
+    policy, embeddings = WebhookPolicy.of(config), load_embeddings(config)
+    await prepare(config, conninfo)
     database = Database(conninfo, settings.pool_size)
     await database.open()
-    parts = build(settings, config, policy, graphs, database)
+    parts = build(settings, config, policy, embeddings, graphs, database)
+    parts.store.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -183,10 +204,11 @@ async def work(settings: Settings, config: Config, graphs: Graphs, conninfo: str
         await stop.wait()
     finally:
         await parts.runner.stop()
+        await parts.store.stop()
         await database.close()
 
 
-async def _defaults(graphs: Graphs, store: BaseStore) -> list[DefaultAssistant]:
+async def _defaults(graphs: Graphs, store: Items) -> list[DefaultAssistant]:
     """The default assistants, named as their graphs are: by the name given to `compile`, else by the graph id."""
     defaults = []
     for graph_id, description in graphs.descriptions.items():
@@ -199,14 +221,15 @@ async def _defaults(graphs: Graphs, store: BaseStore) -> list[DefaultAssistant]:
 
 
 def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str, *, works: bool = True) -> FastAPI:
-    """The application. With `works` it also executes runs."""
-    policy = WebhookPolicy.of(config)
+    """The application. With `works` it also executes runs. Raises `StartupError` for embeddings that cannot be made."""
+    policy, embeddings = WebhookPolicy.of(config), load_embeddings(config)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(conninfo, settings.pool_size)
         await database.open()
-        parts = build(settings, config, policy, graphs, database, works=works)
+        parts = build(settings, config, policy, embeddings, graphs, database, works=works)
+        parts.store.start()
         assistants = Assistants(database)
         await assistants.sync_defaults(await _defaults(graphs, parts.store))
         routes.register(app, parts.handlers)
@@ -219,6 +242,7 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
             yield
         finally:
             await parts.runner.stop()
+            await parts.store.stop()
             await database.close()
 
     app = FastAPI(

@@ -156,10 +156,11 @@ def _run(config: Path | None, host: str | None, port: int | None, *, works: bool
     from allograph.server import Server, bind
 
     with _database(settings) as conninfo:
-        from allograph.app import create_app
+        from allograph.app import create_app, prepare
         from allograph.runner.graphs import load_graphs
 
         graphs = load_graphs(served)
+        asyncio.run(prepare(served, conninfo()))
         listening = bind(settings.host, settings.port)
         app = create_app(settings, served, graphs, conninfo(), works=works)
         server = Server(app, settings.shutdown_grace_seconds)

@@ -29,8 +29,6 @@ UNSUPPORTED: dict[str, str] = {
     "auth": "authentication is not supported by this version, so everything would be open to everyone",
     "encryption": "encryption at rest by your own code is not supported",
     "priority": "run priorities are not supported",
-    "store.index": "semantic search in the store is not supported by this version",
-    "store.ttl": "expiry of store items is not supported by this version",
     "checkpointer.path": "checkpoints are always kept in the server's Postgres",
     "checkpointer.serde": "checkpoints are always read and written by LangGraph's default serializer",
     "http.app": "custom routes are not supported by this version",
@@ -85,6 +83,19 @@ def _object_path(value: str) -> str:
 ObjectPath = Annotated[str, AfterValidator(_object_path)]
 
 
+def _embeddings(value: str) -> str:
+    place, _, name = value.partition(":")
+    if not place or not name:
+        raise ValueError("must look like `openai:text-embedding-3-small` or `./path/to/file.py:variable`")
+    return _object_path(value) if is_place(value) else value
+
+
+def is_place(embed: str) -> bool:
+    """Whether `store.index.embed` names something in a file or module, rather than a provider and its model."""
+    place = embed.rpartition(":")[0]
+    return "/" in place or "\\" in place or "." in place
+
+
 def _regex(value: str) -> str:
     try:
         re.compile(value)
@@ -122,15 +133,21 @@ def _graph_id(value: str) -> str:
 
 
 class StoreIndex(_Section):
-    dims: int = Field(gt=0)
-    embed: str
+    """Search by meaning in the store."""
+
+    dims: int = Field(gt=0, le=16000)
+    """Numbers of a vector; 16,000 is the most that pgvector stores."""
+    embed: Annotated[str, AfterValidator(_embeddings)]
+    """`provider:model`, as LangChain's `init_embeddings` reads it, or `path/to/file.py:variable`."""
     fields: list[str] | None = None
+    """What is embedded of an item, as paths; everything without it."""
 
 
 class StoreTTL(_Section):
     refresh_on_read: bool = True
+    """Reading an item starts its time to live anew."""
     default_ttl: float | None = Field(None, gt=0)
-    """Minutes."""
+    """Minutes that an item lives unless it says otherwise."""
     sweep_interval_minutes: int | None = Field(None, gt=0)
 
 

@@ -118,8 +118,16 @@ def test_graphs_by_path_by_module_and_with_a_description(write: Write) -> None:
             "FILE: `dependencies` and `source` exclude each other: a uv source has them in pyproject.toml.",
         ),
         (
-            {**GRAPHS, "store": {"ttl": {"default_ttl": 5}}},
-            "FILE: `store.ttl` is refused: expiry of store items is not supported by this version. Remove it from the file.",
+            {**GRAPHS, "checkpointer": {"path": "./saver.py:saver"}},
+            "FILE: `checkpointer.path` is refused: checkpoints are always kept in the server's Postgres. Remove it from the file.",
+        ),
+        (
+            {**GRAPHS, "store": {"index": {"dims": 3, "embed": "openai"}}},
+            "FILE: `store.index.embed` must look like `openai:text-embedding-3-small` or `./path/to/file.py:variable`.",
+        ),
+        (
+            {**GRAPHS, "store": {"ttl": {"default_ttl": 0}}},
+            "FILE: `store.ttl.default_ttl`: input should be greater than 0, not 0.",
         ),
     ],
 )
@@ -136,8 +144,6 @@ ASKING = {
     "auth": {"path": "./auth.py:auth"},
     "encryption": {"path": "./encryption.py:e"},
     "priority": {"path": "./priority.py:p"},
-    "store.index": {"dims": 3, "embed": "openai:text-embedding-3-small"},
-    "store.ttl": {"refresh_on_read": False},
     "checkpointer.path": "./saver.py:saver",
     "checkpointer.serde": {"allowed_msgpack_modules": None},
     "http.app": "./app.py:app",

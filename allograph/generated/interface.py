@@ -511,7 +511,7 @@ class Store(Protocol):
         request: Request,
         *,
         key: str,
-        namespace: Sequence[str] | None = None,
+        namespace: Sequence[str],
         refresh_ttl: bool | None = None,
     ) -> Json[models.Item | Any]:
         """GET /store/items: Retrieve a single item.."""

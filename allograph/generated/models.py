@@ -1045,16 +1045,33 @@ class CheckpointConfig(BaseModel):
     ] = MISSING
 
 
+class NamespaceItem(RootModel[str]):
+    root: Annotated[str, Field(max_length=1024, min_length=1, pattern="^[^.]+$")]
+
+
+class Ttl(RootModel[Number]):
+    root: Annotated[
+        Number,
+        Field(
+            description="Optional time-to-live in minutes for the item, or null for no expiration.",
+            ge=0.01,
+            le=52560000,
+            title="TTL",
+        ),
+    ]
+
+
 class StorePutRequest(BaseModel):
     model_config = ConfigDict(
         extra="allow",
         validate_by_name=True,
-        arbitrary_types_allowed=True,
     )
     namespace: Annotated[
-        list[str],
+        list[NamespaceItem],
         Field(
             description="A list of strings representing the namespace path.",
+            max_length=64,
+            min_length=1,
             title="Namespace",
         ),
     ]
@@ -1062,6 +1079,7 @@ class StorePutRequest(BaseModel):
         str,
         Field(
             description="The unique identifier for the item within the namespace.",
+            max_length=1024,
             title="Key",
         ),
     ]
@@ -1077,7 +1095,7 @@ class StorePutRequest(BaseModel):
         ),
     ] = None
     ttl: Annotated[
-        Number | None,
+        Ttl | None,
         Field(
             description="Optional time-to-live in minutes for the item, or null for no expiration.",
             title="TTL",
@@ -1091,15 +1109,26 @@ class StoreDeleteRequest(BaseModel):
         validate_by_name=True,
     )
     namespace: Annotated[
-        list[str] | MISSING,
+        list[NamespaceItem],
         Field(
             description="A list of strings representing the namespace path.",
+            max_length=64,
+            min_length=1,
             title="Namespace",
         ),
-    ] = MISSING
-    key: Annotated[
-        str, Field(description="The unique identifier for the item.", title="Key")
     ]
+    key: Annotated[
+        str,
+        Field(
+            description="The unique identifier for the item.",
+            max_length=1024,
+            title="Key",
+        ),
+    ]
+
+
+class NamespacePrefixItem(RootModel[str]):
+    root: Annotated[str, Field(max_length=1024, min_length=1, pattern="^[^.]+$")]
 
 
 class StoreSearchRequest(BaseModel):
@@ -1109,9 +1138,10 @@ class StoreSearchRequest(BaseModel):
         arbitrary_types_allowed=True,
     )
     namespace_prefix: Annotated[
-        list[str] | None | MISSING,
+        list[NamespacePrefixItem] | None | MISSING,
         Field(
             description="List of strings representing the namespace prefix.",
+            max_length=64,
             title="Namespace Prefix",
         ),
     ] = MISSING
@@ -1126,7 +1156,8 @@ class StoreSearchRequest(BaseModel):
         Integer,
         Field(
             description="Maximum number of items to return (default is 10).",
-            ge=0,
+            ge=1,
+            le=10000,
             title="Limit",
         ),
     ] = 10
@@ -1155,6 +1186,14 @@ class StoreSearchRequest(BaseModel):
     ] = None
 
 
+class PrefixItem(RootModel[str]):
+    root: Annotated[str, Field(max_length=1024, min_length=1, pattern="^[^.]+$")]
+
+
+class SuffixItem(RootModel[str]):
+    root: Annotated[str, Field(max_length=1024, min_length=1, pattern="^[^.]+$")]
+
+
 class StoreListNamespacesRequest(BaseModel):
     model_config = ConfigDict(
         extra="allow",
@@ -1162,16 +1201,18 @@ class StoreListNamespacesRequest(BaseModel):
         arbitrary_types_allowed=True,
     )
     prefix: Annotated[
-        list[str] | MISSING,
+        list[PrefixItem] | MISSING,
         Field(
             description="Optional list of strings representing the prefix to filter namespaces.",
+            max_length=64,
             title="Prefix",
         ),
     ] = MISSING
     suffix: Annotated[
-        list[str] | MISSING,
+        list[SuffixItem] | MISSING,
         Field(
             description="Optional list of strings representing the suffix to filter namespaces.",
+            max_length=64,
             title="Suffix",
         ),
     ] = MISSING
@@ -1179,6 +1220,8 @@ class StoreListNamespacesRequest(BaseModel):
         Integer | MISSING,
         Field(
             description="Optional integer specifying the maximum depth of namespaces to return.",
+            ge=1,
+            le=2147483647,
             title="Max Depth",
         ),
     ] = MISSING
@@ -1186,7 +1229,8 @@ class StoreListNamespacesRequest(BaseModel):
         Integer,
         Field(
             description="Maximum number of namespaces to return (default is 100).",
-            ge=0,
+            ge=1,
+            le=10000,
             title="Limit",
         ),
     ] = 100

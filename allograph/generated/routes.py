@@ -379,7 +379,7 @@ async def _wait_stateless_run(handler: interface.StatelessRuns, request: Request
 
 
 _GET_ITEM_KEY: Query[str] = Query("key", str, required=True)
-_GET_ITEM_NAMESPACE: QueryTexts[Sequence[str] | None] = QueryTexts("namespace", list[str])
+_GET_ITEM_NAMESPACE: QueryTexts[Sequence[str]] = QueryTexts("namespace", list[str], required=True)
 _GET_ITEM_REFRESH_TTL: Query[bool | None] = Query("refresh_ttl", Flag)
 
 

@@ -9,11 +9,12 @@ from allograph.handlers.assistants import Assistants
 from allograph.handlers.mcp import MCP
 from allograph.handlers.stateless_runs import StatelessRuns
 from allograph.handlers.streaming import Streaming
+from allograph.handlers.store import Store
 from allograph.handlers.system import System
 from allograph.handlers.thread_runs import ThreadRuns
 from allograph.handlers.threads import Threads
 
-__all__ = ["HANDLER_CLASSES", "MCP", "Assistants", "StatelessRuns", "Streaming", "System", "ThreadRuns", "Threads"]
+__all__ = ["HANDLER_CLASSES", "Assistants", "MCP", "StatelessRuns", "Store", "Streaming", "System", "ThreadRuns", "Threads"]
 
 HANDLER_CLASSES: dict[str, type] = {
     "assistants": Assistants,
@@ -21,6 +22,7 @@ HANDLER_CLASSES: dict[str, type] = {
     "thread_runs": ThreadRuns,
     "stateless_runs": StatelessRuns,
     "mcp": MCP,
+    "store": Store,
     "system": System,
     "streaming": Streaming,
 }

@@ -161,6 +161,9 @@ async def migrate(conninfo: str) -> list[str]:
             "CREATE TABLE IF NOT EXISTS allograph_migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
         )
         done = {row["name"] for row in await (await connection.execute("SELECT name FROM allograph_migrations")).fetchall()}
+        # LangGraph's own tables, under the same lock, since its set-up is not safe against itself; before ours, which change them.
+        await AsyncPostgresSaver(connection).setup()
+        await AsyncPostgresStore(connection).setup()
         for file in sorted(resources.files("allograph.store").joinpath("migrations").iterdir(), key=lambda f: f.name):
             if not file.name.endswith(".sql") or file.name in done:
                 continue
@@ -169,9 +172,6 @@ async def migrate(conninfo: str) -> list[str]:
                 await connection.execute("INSERT INTO allograph_migrations (name) VALUES (%s)", [file.name])
             applied.append(file.name)
             log.info("applied migration %s", file.name)
-        # LangGraph's own tables, under the same lock: its set-up is not safe against itself.
-        await AsyncPostgresSaver(connection).setup()
-        await AsyncPostgresStore(connection).setup()
     return applied
 
 

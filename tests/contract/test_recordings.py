@@ -48,12 +48,25 @@ DEVIATIONS = {
     ("POST /threads/{thread_id}/copy", "status 400"): "as above",
     ("POST /threads/{thread_id}/commands", '"type" is a required property'): "what is no JSON gets the error body of commands",
     ("POST /threads/{thread_id}/commands", "oneOf"): "an id that is no integer is not sent back",
+    ("PUT /store/items", "without a content type"): "errors are JSON",
+    ("GET /store/items", "without a content type"): "as above",
+    ("DELETE /store/items", "without a content type"): "as above",
+    ("POST /store/items/search", "without a content type"): "as above",
+    ("POST /store/namespaces", "without a content type"): "as above",
+    ("GET /store/items", '"detail" is a required property'): "as above",
+    ("POST /store/items/search", "status 400"): "a filter that says nothing is 422",
+    ("POST /store/items/search", "status 500"): "a crash is never parity",
+    ("POST /store/namespaces", "status 500"): "a crash is never parity",
 }
 """Operation and a part of the violation → what we do instead."""
 
 REFUSED = {
     "invalid.nul": "NUL characters cannot be stored",
     "runs.list_wrong": "an unknown status is no filter",
+    "store.delete": "every item has a namespace",
+    "store.namespaces_wrong": "a page has rows, a namespace labels",
+    "store.put_ttl": "a time to live ends in the future",
+    "store.search_wrong": "a page has rows",
     "state.at_unknown_checkpoint": "the contract has checkpoints named by UUIDs",
 }
 """Recordings of what the reference accepts and we refuse."""
