@@ -31,6 +31,7 @@ from allograph.errors import ApiError
 from allograph.generated import interface, routes
 from allograph.handlers.pages import STATIC
 from allograph.mcp import Mcp
+from allograph.metrics import HttpFigures, Metrics
 from allograph.runner.embeddings import load_embeddings
 from allograph.runner.events import Streams
 from allograph.runner.following import Following
@@ -103,7 +104,7 @@ def info() -> dict[str, Any]:
 
 def build(
     settings: Settings, config: Config, policy: WebhookPolicy, embeddings: Embeddings | None, graphs: Graphs, database: Database, *,
-    works: bool = True,
+    works: bool = True, http_figures: HttpFigures | None = None,
 ) -> Parts:  # fmt: skip
     """Put the parts together; nothing runs yet. Call within the event loop that will serve."""
     checkpoints = Checkpoints(database)
@@ -147,7 +148,7 @@ def build(
             stateless_runs=handlers.StatelessRuns(runs, runner),
             mcp=handlers.MCP(Mcp(assistants, introspection, runner)),
             store=handlers.Store(store),
-            system=handlers.System(database, info()),
+            system=handlers.System(database, Metrics(database, runner, http_figures or HttpFigures()), info()),
             streaming=handlers.Streaming(
                 Commands(runner, states, threads, checkpoints, thread_log),
                 Subscriptions(following, runs),
@@ -223,12 +224,13 @@ async def _defaults(graphs: Graphs, store: Items) -> list[DefaultAssistant]:
 def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str, *, works: bool = True) -> FastAPI:
     """The application. With `works` it also executes runs. Raises `StartupError` for embeddings that cannot be made."""
     policy, embeddings = WebhookPolicy.of(config), load_embeddings(config)
+    http_figures = HttpFigures()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(conninfo, settings.pool_size)
         await database.open()
-        parts = build(settings, config, policy, embeddings, graphs, database, works=works)
+        parts = build(settings, config, policy, embeddings, graphs, database, works=works, http_figures=http_figures)
         parts.store.start()
         assistants = Assistants(database)
         await assistants.sync_defaults(await _defaults(graphs, parts.store))
@@ -247,7 +249,7 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
 
     app = FastAPI(
         title="Allograph", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None,
-        middleware=_middleware(settings, config),
+        middleware=[Middleware(http_figures.middleware), *_middleware(settings, config)],
         exception_handlers={
             ApiError: _api_error, HTTPException: _http_error, ClientDisconnect: _left, PoolTimeout: _pool_exhausted,
             Exception: _unexpected,

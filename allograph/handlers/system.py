@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Any, Literal, final
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -14,6 +14,7 @@ from allograph.encoding import dumps
 from allograph.errors import Unavailable
 from allograph.generated import interface, models
 from allograph.handlers.pages import docs_page
+from allograph.metrics import Metrics
 from allograph.replies import Json, Text
 from allograph.store.database import Database
 
@@ -23,8 +24,9 @@ DATABASE_PATIENCE = 5.0
 
 @final
 class System(interface.System):
-    def __init__(self, database: Database, info: Mapping[str, Any]) -> None:
+    def __init__(self, database: Database, metrics: Metrics, info: Mapping[str, Any]) -> None:
         self.database = database
+        self.metrics = metrics
         self.info = dumps(info)
 
     async def check_health(self, request: Request, *, check_db: Any = 0) -> Json[models.Health]:
@@ -38,8 +40,12 @@ class System(interface.System):
     async def get_docs(self, request: Request) -> Text:
         return Text(docs_page(request.scope.get("root_path", "")), "text/html")
 
-    # Not written yet: naming the interface's own method says so to the type checker, and the operation answers 501.
-    get_metrics = interface.System.get_metrics
+    async def get_metrics(
+        self, request: Request, *, format: Literal["prometheus", "json"] = "prometheus"
+    ) -> Text | Json[dict[str, Any]]:
+        if format == "json":
+            return Json(dumps(await self.metrics.json()))
+        return Text(await self.metrics.text(), "text/plain; version=0.0.4")
 
     async def live(self, request: Request) -> Json[models.Health]:
         """The process answers."""

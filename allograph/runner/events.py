@@ -154,6 +154,11 @@ class RunStream:
         return len(self._readers)
 
     @property
+    def backlog(self) -> int:
+        """Bytes that are kept for readers."""
+        return self._bytes
+
+    @property
     def idle(self) -> bool:
         """Nobody reads it and nobody waits for it."""
         return not self._readers and not self._waiting
@@ -255,6 +260,15 @@ class Streams:
         stream = self._streams.get(run_id)
         if stream and stream.idle and run_id not in executing:
             del self._streams[run_id]
+
+    def figures(self) -> dict[str, int]:
+        """How many runs are `followed` here, by how many `readers` of their events, who have not read `backlog_bytes` yet."""
+        streams = self._streams.values()
+        return {
+            "followed": sum(not stream.idle for stream in streams),
+            "readers": sum(stream.readers for stream in streams),
+            "backlog_bytes": sum(stream.backlog for stream in streams),
+        }
 
     @property
     def waiting(self) -> list[UUID]:

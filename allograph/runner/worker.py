@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,7 @@ from allograph.settings import Settings
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Notifications, Row
 from allograph.store.run_events import RunEvents
-from allograph.store.runs import CancelAction, ClaimedRun, Outcome, Runs
+from allograph.store.runs import CancelAction, ClaimedRun, Outcome, Runs, RunStatus
 from allograph.store.saver import StorageError
 from allograph.store.threads import Threads
 
@@ -73,6 +74,8 @@ class Worker:
         self.settings = settings
         self.described = described
         self.ttl_sweep = ttl_sweep
+        self.finished: Counter[RunStatus] = Counter()
+        """Ends that this worker has written since it started, by status."""
         self._executing: dict[UUID, tuple[Execution, asyncio.Task[None]]] = {}
         self._recording: dict[UUID, asyncio.Task[None]] = {}
         self.is_read: Callable[[UUID], bool] = lambda thread_id: False
@@ -131,6 +134,11 @@ class Worker:
         return [task for _, task in self._executing.values()]
 
     # -- room -----------------------------------------------------------------------------------------------------------------
+
+    @property
+    def active(self) -> int:
+        """Runs that execute here."""
+        return len(self._executing)
 
     def executes(self, run_id: UUID) -> bool:
         return run_id in self._executing
@@ -223,6 +231,7 @@ class Worker:
                 await self.recorder.flush()
             left = await self._write_end(run, result)
             if left is not None:
+                self.finished[result.outcome.status] += 1
                 ended = Ended(result.outcome.status, result.output)
                 await self.thread_log.end(stream, ended, result.outcome.thread_status, result.asked)
                 self.streams.end(run.run_id, ended)
