@@ -20,7 +20,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from allograph import contract, handlers
@@ -29,6 +29,7 @@ from allograph.config import Config
 from allograph.contract_check import ContractCheckMiddleware
 from allograph.errors import ApiError
 from allograph.generated import interface, routes
+from allograph.handlers import thread_socket
 from allograph.handlers.pages import STATIC
 from allograph.mcp import Mcp
 from allograph.metrics import HttpFigures, Metrics
@@ -138,6 +139,7 @@ def build(
         thread_ttl=thread_ttl,
     )  # fmt: skip
     states = States(threads, checkpoints, graphs, store)
+    commands, subscriptions = Commands(runner, states, threads, checkpoints, thread_log), Subscriptions(following, runs)
     introspection = Introspection(graphs, store)
     return Parts(
         database, graphs, store, runner,
@@ -149,10 +151,7 @@ def build(
             mcp=handlers.MCP(Mcp(assistants, introspection, runner)),
             store=handlers.Store(store),
             system=handlers.System(database, Metrics(database, runner, http_figures or HttpFigures()), info()),
-            streaming=handlers.Streaming(
-                Commands(runner, states, threads, checkpoints, thread_log),
-                Subscriptions(following, runs),
-            ),
+            streaming=handlers.Streaming(commands, subscriptions),
         ),
     )  # fmt: skip
 
@@ -264,6 +263,7 @@ def _extras(parts: Parts) -> list[BaseRoute]:
     """What is served beyond the contract: the contract itself, probes, and what only SDK clients call."""
     system: Any = parts.handlers.system
     stateless: Any = parts.handlers.stateless_runs
+    streaming: Any = parts.handlers.streaming
 
     async def openapi(request: Request) -> Response:
         return Response(contract.served(parts.graphs.ids, str(request.base_url)), media_type="application/json")
@@ -275,6 +275,7 @@ def _extras(parts: Parts) -> list[BaseRoute]:
         Route("/live", system.live),
         Route("/", system.check_health),
         Route("/runs/{run_id:uuid}/stream", stateless.join_stateless_run_stream),
+        WebSocketRoute(thread_socket.PATH, thread_socket.ThreadSocket(streaming.commands, streaming.subscriptions).serve),
         Mount("/docs/static", StaticFiles(directory=STATIC)),
     ]
 

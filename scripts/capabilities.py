@@ -13,6 +13,7 @@ from pathlib import Path
 
 from allograph.generated.routes import OPERATIONS
 from allograph.handlers import HANDLER_CLASSES
+from allograph.handlers.thread_socket import PATH, ThreadSocket
 from allograph.routing import Operation, has_method
 
 TABLE = Path(__file__).resolve().parent.parent / "docs" / "CAPABILITIES.md"
@@ -34,6 +35,8 @@ def table(operations: Sequence[Operation], classes: Mapping[str, type]) -> str:
         for operation in (operation for operation in operations if operation.tag == tag):
             answer = "yes" if operation in ready else "no"
             lines.append(f"| `{operation.method} {operation.path}` | `{operation.qualified_name}` | {answer} |")
+    lines += ["", "## WebSocket", "", "Beyond OpenAPI, which has no words for it.", "", "| path | handler method |", "|---|---|"]
+    lines.append(f"| `{PATH}` | `{ThreadSocket.__name__}.{ThreadSocket.serve.__name__}` |")
     return "\n".join(lines) + "\n"
 
 

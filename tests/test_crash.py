@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.server_process import SERVED, ServerProcess, data_folder, query
+from tests.thread_stream import ThreadStream, result
 from tests.watching import ended, eventually, new_run, new_thread, run_status
 
 ENVIRONMENT = {
@@ -332,3 +333,44 @@ def test_a_stopped_server_hands_its_runs_to_the_next(start_alone: Start, alone: 
         assert ended(http, thread, run) == "success"
         assert http.get(f"/threads/{thread}/state").json()["values"]["entries"] == ["x1", "x2", "x3", "x4"]
     assert written(journal) == ["x1", "x2", "x3", "x3", "x4"]
+
+
+def test_a_thread_is_followed_over_the_death_of_its_worker(start: Start, other: httpx.Client, journal: Path, gate: Path) -> None:
+    """Through another process: each event once and in order, the numbers go on, and the run ends once."""
+    first = start()
+    with client(first) as http:
+        thread = new_thread(http)
+        with ThreadStream(str(other.base_url).rstrip("/"), thread) as stream:
+            asked = {"steps": 4, "gate": str(gate), "gate_at": 3, "journal": str(journal)}
+            result(http, thread, "run.start", assistant_id="count", input=asked)
+            stream.wait(lambda stream: len(stream.data("custom")) == 3)
+            first.kill()
+            gate.touch()
+            events = stream.wait_for_end()
+            assert stream.ends() == ["completed"]
+        # The step that was executing is executed again, and says so again.
+        assert [data["payload"]["entry"] for data in stream.data("custom")] == ["x1", "x2", "x3", "x3", "x4"]
+        assert [data["event"] for data in stream.data("lifecycle")] == ["running", "running", "completed"]
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+        with ThreadStream(str(other.base_url).rstrip("/"), thread) as again:
+            assert again.wait_for_end() == events
+
+
+def test_the_end_of_a_run_that_kills_its_servers_is_shown(start_alone: Start, journal: Path) -> None:
+    server = start_alone()
+    with client(server) as http:
+        thread = new_thread(http)
+        with contextlib.suppress(httpx.HTTPError):
+            result(http, thread, "run.start", assistant_id="deadly", input={"journal": str(journal)})
+    server.process.wait(10)
+    with contextlib.suppress(AssertionError):
+        start_alone().process.wait(20)
+    survivor = start_alone()
+    with client(survivor) as http, ThreadStream(survivor.url, thread) as stream:
+        stream.wait_for_end()
+        assert stream.ends() == ["failed"]
+        assert "died" in stream.of("lifecycle")[-1]["params"]["data"]["error"]
+        result(http, thread, "run.start", assistant_id="count", input={"steps": 1, "journal": ""})
+        events = stream.wait_for_end(2)
+        assert stream.ends() == ["failed", "completed"]
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))

@@ -17,7 +17,7 @@ from allograph.runner.protocol.commands import Commands, MalformedError, envelop
 from allograph.runner.protocol.commands import error as command_error
 from allograph.runner.protocol.filters import Filter, about_channels
 from allograph.runner.protocol.parameters import is_texts
-from allograph.runner.protocol.subscription import Subscriptions, frames
+from allograph.runner.protocol.subscription import Subscriptions
 from allograph.validation import Path, Uuid, parsed
 
 
@@ -39,8 +39,7 @@ class Streaming(interface.Streaming):
             raise BadRequest(f"{unknown[0][:100]!r} is not known here; expected channels, namespaces, depth or since")
         channels: list[Any] = [getattr(channel, "root", channel) for channel in body.channels]
         wanted = Filter.of(channels, given(body.namespaces, ()), given(body.depth, None), given(body.since, 0))
-        events = await self.subscriptions.open(thread_id, wanted)
-        return EventStream(frames(events, self.subscriptions.heartbeat_seconds))
+        return EventStream(await self.subscriptions.frames(thread_id, wanted))
 
     async def refused(self, operation: Operation, request: Request, error: Invalid) -> Response:
         """A body that cannot be read is 400 here; of a command it gets the protocol's own answer."""

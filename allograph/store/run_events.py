@@ -23,7 +23,7 @@ ON CONFLICT (run_id, seq) DO NOTHING
 """
 
 _OF_RUN: LiteralString = """
-SELECT seq, name, data FROM run_events WHERE run_id = %(run_id)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s
+SELECT seq, name, data, thread_seq FROM run_events WHERE run_id = %(run_id)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s
 """
 
 _OF_THREAD: LiteralString = """
@@ -82,7 +82,7 @@ class RunEvents:
             await connection.execute(_WRITE, columns)
 
     async def of_run(self, run_id: UUID, after: int) -> list[Row]:
-        """The next events of a run behind number `after`, at most `PAGE`: `seq, name, data`."""
+        """The next events of a run behind number `after`, at most `PAGE`: `seq, name, data, thread_seq`."""
         return await self.database.fetch_all(_OF_RUN, {"run_id": run_id, "after": after, "limit": PAGE})
 
     async def of_thread(self, thread_id: UUID, after: int) -> list[Row]:

@@ -14,9 +14,11 @@ that logs numbers the thread's events, and every reader, whenever and wherever, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
+from uuid import UUID
 
 from allograph.encoding import dumps, loads
 from allograph.runner.protocol.filters import Filter, Namespace
@@ -29,6 +31,7 @@ ALIKE = frozenset({"values", "updates", "tasks", "tools", "lifecycle", "checkpoi
 
 _ONLY_INTERRUPTS = b'{"__interrupt__":'
 _OF_A_MESSAGE = b'{"event":'
+_EVENT_ID = re.compile(r"synth:([0-9a-f-]{36}):(\d{1,18})\.(\d{1,9})")
 _OPENING = b'{"type":"event","event_id":"%b","seq":%d,"method":"%b","params":{"namespace":%b,"timestamp":%d,%b"data":%b}}'
 
 
@@ -139,3 +142,10 @@ def _event(row: Row, seq: int, method: str, namespace: Namespace, data: bytes, m
     event_id = f"synth:{row['run_id']}:{row['seq']}.{row['thread_seq'] - seq}".encode()
     body = _OPENING % (event_id, seq, method.encode(), dumps(namespace), row["at"], more, data)
     return ThreadEvent(seq, method, body)
+
+
+def event_position(event_id: str) -> tuple[UUID, int, int] | None:
+    """What an event's id says: its run, its place in the run's log, and how many events of that place come behind it."""
+    if not (match := _EVENT_ID.fullmatch(event_id)):
+        return None
+    return UUID(match[1]), int(match[2]), int(match[3])

@@ -1,4 +1,4 @@
-"""The events of a thread, as one client follows them: what is kept of the thread first, then what comes, without gap."""
+"""The events of a thread, as clients follow them: what is kept of the thread first, then what comes, without gap."""
 
 from __future__ import annotations
 
@@ -10,7 +10,41 @@ from uuid import UUID
 from allograph.runner.following import HEARTBEAT, Following
 from allograph.runner.protocol.events import ThreadEvent, thread_events
 from allograph.runner.protocol.filters import Filter
+from allograph.store.database import Row
 from allograph.store.runs import Runs
+
+
+class Reading:
+    """One client's way through the log of a thread."""
+
+    def __init__(self, following: Following, runs: Runs, thread_id: UUID) -> None:
+        self.following = following
+        self.runs = runs
+        self.thread_id = thread_id
+        self.graph_ids: dict[UUID, str | None] = {}
+        """The graph of each run that was met."""
+
+    async def begin(self) -> None:
+        """When this returns, whatever happens in the thread from then on is written down."""
+        await self.following.follow_thread(self.thread_id)
+
+    async def page(self, position: int) -> list[Row]:
+        """Stored events behind `position`."""
+        rows = await self.following.events.of_thread(self.thread_id, position)
+        await self._meet(rows)
+        return rows
+
+    async def pages(self, position: int) -> AsyncGenerator[list[Row], None]:
+        """The same and all that come, without end; `[]` when there was nothing for a while."""
+        async with contextlib.aclosing(self.following.thread_rows(self.thread_id, position)) as pages:
+            async for rows in pages:
+                await self._meet(rows)
+                yield rows
+
+    async def _meet(self, rows: list[Row]) -> None:
+        if unknown := {row["run_id"] for row in rows} - self.graph_ids.keys():
+            self.graph_ids.update(dict.fromkeys(unknown))
+            self.graph_ids.update(await self.runs.graph_ids(list(unknown)))
 
 
 class Subscriptions:
@@ -19,39 +53,35 @@ class Subscriptions:
     def __init__(self, following: Following, runs: Runs) -> None:
         self.following = following
         self.runs = runs
-        self.heartbeat_seconds = following.heartbeat_seconds
 
-    async def open(self, thread_id: UUID, wanted: Filter) -> AsyncGenerator[list[ThreadEvent], None]:
-        """The wanted events, in order, several at a time, without end; `[]` when there was nothing for a while.
+    def reading(self, thread_id: UUID) -> Reading:
+        return Reading(self.following, self.runs, thread_id)
+
+    async def frames(self, thread_id: UUID, wanted: Filter) -> AsyncGenerator[bytes, None]:
+        """The wanted events as server-sent events, those that are ready in one piece, without end.
 
         When this returns, whatever happens in the thread from then on will be among them. A thread that does not exist yet may be
         followed.
         """
-        await self.following.follow_thread(thread_id)
-        return self._events(thread_id, wanted)
-
-    async def _events(self, thread_id: UUID, wanted: Filter) -> AsyncGenerator[list[ThreadEvent], None]:
-        graph_ids: dict[UUID, str | None] = {}
-        async with contextlib.aclosing(self.following.thread_rows(thread_id, 0)) as pages:
-            async for rows in pages:
-                if unknown := {row["run_id"] for row in rows} - graph_ids.keys():
-                    graph_ids.update(dict.fromkeys(unknown))
-                    graph_ids.update(await self.runs.graph_ids(list(unknown)))
-                yield [event for row in rows for event in thread_events(row, wanted, graph_ids[row["run_id"]])]
+        reading = self.reading(thread_id)
+        await reading.begin()
+        return _frames(reading, wanted, self.following.heartbeat_seconds)
 
 
-async def frames(events: AsyncGenerator[list[ThreadEvent], None], heartbeat_seconds: float) -> AsyncGenerator[bytes, None]:
-    """Events as server-sent events, those that are ready in one piece."""
+async def _frames(reading: Reading, wanted: Filter, heartbeat_seconds: float) -> AsyncGenerator[bytes, None]:
     loop = asyncio.get_running_loop()
     quiet_since = loop.time()
-    async with contextlib.aclosing(events):
-        async for ready in events:
-            if ready:
-                yield b"".join(
-                    b"event: %b\r\ndata: %b\r\nid: %d\r\n\r\n" % (event.method.encode(), event.body, event.seq) for event in ready
-                )
+    async with contextlib.aclosing(reading.pages(0)) as pages:
+        async for rows in pages:
+            events = (event for row in rows for event in thread_events(row, wanted, reading.graph_ids[row["run_id"]]))
+            if chunk := b"".join(_frame(event) for event in events):
+                yield chunk
             elif loop.time() - quiet_since >= heartbeat_seconds:
                 yield HEARTBEAT
             else:
                 continue
             quiet_since = loop.time()
+
+
+def _frame(event: ThreadEvent) -> bytes:
+    return b"event: %b\r\ndata: %b\r\nid: %d\r\n\r\n" % (event.method.encode(), event.body, event.seq)
