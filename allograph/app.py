@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from allograph import contract, handlers
+from allograph.a2a.agents import Agents
 from allograph.body_limit import BodyLimitMiddleware
 from allograph.config import Config
 from allograph.contract_check import ContractCheckMiddleware
@@ -56,6 +57,7 @@ from allograph.store.database import Database, Notifications, migrate
 from allograph.store.items import Items, make_vectors
 from allograph.store.run_events import RunEvents
 from allograph.store.runs import Runs
+from allograph.store.tasks import Tasks
 from allograph.store.threads import Threads
 from allograph.store.ttl import Ttl
 from allograph.store.webhooks import Outbox
@@ -148,6 +150,7 @@ def build(
             threads=handlers.Threads(threads, checkpoints, states, runner),
             thread_runs=handlers.ThreadRuns(runs, threads, runner),
             stateless_runs=handlers.StatelessRuns(runs, runner),
+            a2a=handlers.A2A(Agents(assistants, Tasks(database), introspection, states, runner)),
             mcp=handlers.MCP(Mcp(assistants, introspection, runner)),
             store=handlers.Store(store),
             system=handlers.System(database, Metrics(database, runner, http_figures or HttpFigures()), info()),
@@ -264,6 +267,7 @@ def _extras(parts: Parts) -> list[BaseRoute]:
     system: Any = parts.handlers.system
     stateless: Any = parts.handlers.stateless_runs
     streaming: Any = parts.handlers.streaming
+    a2a: Any = parts.handlers.a2a
 
     async def openapi(request: Request) -> Response:
         return Response(contract.served(parts.graphs.ids, str(request.base_url)), media_type="application/json")
@@ -276,6 +280,8 @@ def _extras(parts: Parts) -> list[BaseRoute]:
         Route("/", system.check_health),
         Route("/runs/{run_id:uuid}/stream", stateless.join_stateless_run_stream),
         WebSocketRoute(thread_socket.PATH, thread_socket.ThreadSocket(streaming.commands, streaming.subscriptions).serve),
+        Route("/.well-known/agent-card.json", a2a.agent_card),
+        Route("/a2a/{assistant_id}", a2a.agent_card_of),
         Mount("/docs/static", StaticFiles(directory=STATIC)),
     ]
 

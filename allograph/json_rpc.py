@@ -54,16 +54,16 @@ def read(body: bytes) -> Message | None:
     if isinstance(request_id, bool) or not isinstance(request_id, str | int | float | None):
         raise RpcError(INVALID_REQUEST, "id must be a string or a number")
     if value.get("jsonrpc") != "2.0":
-        raise RpcError(INVALID_REQUEST, f'jsonrpc is {_short(value.get("jsonrpc"))}; expected "2.0"', request_id)
+        raise RpcError(INVALID_REQUEST, f'jsonrpc is {shortened(value.get("jsonrpc"))}; expected "2.0"', request_id)
     if "method" not in value and ("result" in value or "error" in value):
         return None
     if "id" in value and request_id is None:
         raise RpcError(INVALID_REQUEST, "id is null; leave it out of a notification, and give a request a string or a number")
     method, params = value.get("method"), value.get("params", {})
     if not isinstance(method, str):
-        raise RpcError(INVALID_REQUEST, f"method is {_short(method)}; expected the name of a method", request_id)
+        raise RpcError(INVALID_REQUEST, f"method is {shortened(method)}; expected the name of a method", request_id)
     if not isinstance(params, dict):
-        raise RpcError(INVALID_PARAMS, f"params is {_short(params)}; expected an object", request_id)
+        raise RpcError(INVALID_PARAMS, f"params is {shortened(params)}; expected an object", request_id)
     return Message(method, params, request_id)
 
 
@@ -92,10 +92,11 @@ def text(params: dict[str, Any], name: str, where: str = "params") -> str:
     """A string that must be there. Raises `RpcError`."""
     value = params.get(name)
     if not isinstance(value, str) or not value:
-        raise RpcError(INVALID_PARAMS, f"{where}.{name} is {_short(value)}; expected a string that is not empty")
+        raise RpcError(INVALID_PARAMS, f"{where}.{name} is {shortened(value)}; expected a string that is not empty")
     return value
 
 
-def _short(value: Any) -> str:
+def shortened(value: Any) -> str:
+    """A value as JSON in a sentence."""
     shown = dumps(value).decode()
     return shown if len(shown) <= 60 else f"{shown[:57]}..."

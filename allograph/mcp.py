@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import importlib.metadata
-import logging
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from uuid import UUID
@@ -22,11 +21,8 @@ from allograph.runner.following import HEARTBEAT
 from allograph.runner.introspect import Introspection
 from allograph.runner.requests import RunRequest
 from allograph.runner.runner import AcceptedRun, Runner
-from allograph.runner.states import factory_errors
 from allograph.store.assistants import Assistants
 from allograph.store.database import Row
-
-log = logging.getLogger("allograph.mcp")
 
 PROTOCOL_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """Oldest first. What a stateless server of tools says is the same in all of them."""
@@ -134,7 +130,7 @@ class Mcp:
         if assistant is None:
             raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:200]}")
         graph_input = arguments or {}
-        if set(graph_input) == {WRAPPED} and not _takes_object(await self._input_schema(assistant)):
+        if set(graph_input) == {WRAPPED} and not _takes_object(await self.introspection.input_schema(assistant)):
             graph_input = graph_input[WRAPPED]
         request = RunRequest(
             str(assistant["assistant_id"]), graph_input,
@@ -169,19 +165,9 @@ class Mcp:
             "name": row["tool_name"],
             "title": row["name"],
             "description": row["description"] or f"Tool based on the {row['name']} assistant",
-            "inputSchema": _arguments(await self._input_schema(row)),
+            "inputSchema": _arguments(await self.introspection.input_schema(row)),
             "annotations": _ANNOTATIONS,
         }
-
-    async def _input_schema(self, row: Row) -> dict[str, Any]:
-        """What the graph takes; nothing is said of a graph that its project cannot make or describe."""
-        try:
-            with factory_errors(row["graph_id"]):
-                schemas = await self.introspection.schemas(row["graph_id"], config=row["config"].parsed())
-        except ApiError as refused:
-            log.warning("the input of assistant %s cannot be described: %s", row["assistant_id"], refused.detail)
-            return {"type": "object"}
-        return schemas["input_schema"] or {"type": "object"}
 
 
 def progress_token(params: Mapping[str, Any]) -> Id | None:

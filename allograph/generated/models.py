@@ -1748,9 +1748,10 @@ class A2aReply(BaseModel):
     model_config = ConfigDict(
         extra="allow",
         validate_by_name=True,
+        arbitrary_types_allowed=True,
     )
     jsonrpc: Literal["2.0"]
-    id: str
+    id: str | Number | None
     result: Annotated[
         dict[str, Any] | MISSING,
         Field(description="Success result containing task information or task details"),

@@ -5,6 +5,7 @@ A handler is thin: it reads the request, asks the store or the runner, and repli
 
 from __future__ import annotations
 
+from allograph.handlers.a2a import A2A
 from allograph.handlers.assistants import Assistants
 from allograph.handlers.mcp import MCP
 from allograph.handlers.stateless_runs import StatelessRuns
@@ -14,13 +15,14 @@ from allograph.handlers.system import System
 from allograph.handlers.thread_runs import ThreadRuns
 from allograph.handlers.threads import Threads
 
-__all__ = ["HANDLER_CLASSES", "Assistants", "MCP", "StatelessRuns", "Store", "Streaming", "System", "ThreadRuns", "Threads"]
+__all__ = ["A2A", "HANDLER_CLASSES", "Assistants", "MCP", "StatelessRuns", "Store", "Streaming", "System", "ThreadRuns", "Threads"]
 
 HANDLER_CLASSES: dict[str, type] = {
     "assistants": Assistants,
     "threads": Threads,
     "thread_runs": ThreadRuns,
     "stateless_runs": StatelessRuns,
+    "a2a": A2A,
     "mcp": MCP,
     "store": Store,
     "system": System,

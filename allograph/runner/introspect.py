@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Hashable
+import logging
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeAlias
 
 from langchain_core.runnables import RunnableConfig
@@ -24,6 +25,8 @@ from pydantic import PydanticUserError, TypeAdapter
 
 from allograph.runner.graphs import Graph, Graphs
 from allograph.runner.typed_dicts import modern
+
+log = logging.getLogger("allograph.introspect")
 
 JsonObject: TypeAlias = dict[str, Any]
 AnyGraph: TypeAlias = PregelProtocol[Any, Any, Any, Any]
@@ -105,6 +108,17 @@ class Introspection:
             made = {"graph_id": graph_id, **await asyncio.to_thread(schemas, graph)}
         self._keep(graph_id, "schemas", made)
         return made
+
+    async def input_schema(self, assistant: Mapping[str, Any]) -> JsonObject:
+        """What the graph of an assistant takes; nothing is said of a graph that its project cannot make or describe."""
+        try:
+            made = await self.schemas(assistant["graph_id"], config=assistant["config"].parsed())
+        except Exception as error:  # noqa: BLE001 - a factory of the user's
+            log.warning(
+                "the input of assistant %s cannot be described: %s: %s", assistant["assistant_id"], type(error).__name__, error
+            )
+            return {"type": "object"}
+        return made["input_schema"] or {"type": "object"}
 
     async def subgraphs(
         self,
