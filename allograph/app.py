@@ -22,16 +22,20 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from allograph import contract, handlers
 from allograph.a2a.agents import Agents
 from allograph.body_limit import BodyLimitMiddleware
 from allograph.config import Config
 from allograph.contract_check import ContractCheckMiddleware
+from allograph.custom_app import CustomApp, load_custom_app
+from allograph.encoding import dumps
 from allograph.errors import ApiError
 from allograph.generated import interface, routes
 from allograph.handlers import thread_socket
 from allograph.handlers.pages import STATIC
+from allograph.http_options import ConfigurableHeadersMiddleware, HttpOptions, PrefixMiddleware, RequestLogMiddleware
 from allograph.mcp import Mcp
 from allograph.metrics import HttpFigures, Metrics
 from allograph.runner.embeddings import load_embeddings
@@ -226,24 +230,26 @@ async def _defaults(graphs: Graphs, store: Items) -> list[DefaultAssistant]:
 def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str, *, works: bool = True) -> FastAPI:
     """The application. With `works` it also executes runs. Raises `StartupError` for embeddings that cannot be made."""
     policy, embeddings = WebhookPolicy.of(config), load_embeddings(config)
-    http_figures = HttpFigures()
+    options, custom, http_figures = HttpOptions.of(config), load_custom_app(config), HttpFigures()
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         database = Database(conninfo, settings.pool_size)
         await database.open()
         parts = build(settings, config, policy, embeddings, graphs, database, works=works, http_figures=http_figures)
         parts.store.start()
         assistants = Assistants(database)
         await assistants.sync_defaults(await _defaults(graphs, parts.store))
-        routes.register(app, parts.handlers)
-        app.router.routes.extend(_extras(parts))
+        routes.register(app, parts.handlers, options.operations(routes.OPERATIONS))
+        app.router.routes.extend(_extras(parts, options, custom))
         await parts.runner.start()
         app.state.drain = parts.runner.drain
         app.state.drained = parts.runner.worker.drained if parts.runner.worker else None
-        app.state.announce()
         try:
-            yield
+            async with contextlib.AsyncExitStack() as stack:
+                state = await stack.enter_async_context(custom.lifespan()) if custom else {}
+                app.state.announce()
+                yield state
         finally:
             await parts.runner.stop()
             await parts.store.stop()
@@ -251,7 +257,7 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
 
     app = FastAPI(
         title="Allograph", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None,
-        middleware=[Middleware(http_figures.middleware), *_middleware(settings, config)],
+        middleware=_middleware(settings, options),
         exception_handlers={
             ApiError: _api_error, HTTPException: _http_error, ClientDisconnect: _left, PoolTimeout: _pool_exhausted,
             Exception: _unexpected,
@@ -259,10 +265,27 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
         },
     )  # fmt: skip
     app.state.announce = lambda: None
+    app.state.entry = _entry(app, config, options, custom, http_figures)
     return app
 
 
-def _extras(parts: Parts) -> list[BaseRoute]:
+def _entry(app: FastAPI, config: Config, options: HttpOptions, custom: CustomApp | None, http_figures: HttpFigures) -> ASGIApp:
+    """What the HTTP server calls: our application, with what every request passes around it and around a project's own."""
+    requests: ASGIApp = custom.around(app) if custom else app
+    if options.prefix:
+        requests = PrefixMiddleware(requests, options.prefix)
+    requests = CORSMiddleware(requests, **_cors(config))
+    if options.logged:
+        requests = RequestLogMiddleware(requests, options.logged)
+    requests = http_figures.middleware(requests)
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        await (app if scope["type"] == "lifespan" else requests)(scope, receive, send)
+
+    return serve
+
+
+def _extras(parts: Parts, options: HttpOptions, custom: CustomApp | None) -> list[BaseRoute]:
     """What is served beyond the contract: the contract itself, probes, and what only SDK clients call."""
     system: Any = parts.handlers.system
     stateless: Any = parts.handlers.stateless_runs
@@ -270,23 +293,29 @@ def _extras(parts: Parts) -> list[BaseRoute]:
     a2a: Any = parts.handlers.a2a
 
     async def openapi(request: Request) -> Response:
-        return Response(contract.served(parts.graphs.ids, str(request.base_url)), media_type="application/json")
+        beside = dumps(custom.contract()) if custom else b"{}"
+        body = contract.served(parts.graphs.ids, str(request.base_url), off=options.off, beside=beside)
+        return Response(body, media_type="application/json")
 
-    return [
-        Route("/openapi.json", openapi),
+    extras: list[BaseRoute] = [
         Route("/health", system.ready),
         Route("/ready", system.ready),
         Route("/live", system.live),
         Route("/", system.check_health),
-        Route("/runs/{run_id:uuid}/stream", stateless.join_stateless_run_stream),
-        WebSocketRoute(thread_socket.PATH, thread_socket.ThreadSocket(streaming.commands, streaming.subscriptions).serve),
-        Route("/.well-known/agent-card.json", a2a.agent_card),
-        Route("/a2a/{assistant_id}", a2a.agent_card_of),
-        Mount("/docs/static", StaticFiles(directory=STATIC)),
     ]
+    if options.serves("Stateless Runs"):
+        extras.append(Route("/runs/{run_id:uuid}/stream", stateless.join_stateless_run_stream))
+    if options.serves("Streaming"):
+        socket = thread_socket.ThreadSocket(streaming.commands, streaming.subscriptions)
+        extras.append(WebSocketRoute(thread_socket.PATH, socket.serve))
+    if options.serves("A2A"):
+        extras += [Route("/.well-known/agent-card.json", a2a.agent_card), Route("/a2a/{assistant_id}", a2a.agent_card_of)]
+    if options.serves("System"):
+        extras += [Route("/openapi.json", openapi), Mount("/docs/static", StaticFiles(directory=STATIC))]
+    return extras
 
 
-def _middleware(settings: Settings, config: Config) -> list[Middleware]:
+def _cors(config: Config) -> dict[str, Any]:
     cors = config.http.cors if config.http and config.http.cors else None
     options: dict[str, Any] = {
         "allow_origins": ["*"], "allow_methods": ["*"], "allow_headers": ["*"], "expose_headers": EXPOSED_HEADERS,
@@ -296,7 +325,14 @@ def _middleware(settings: Settings, config: Config) -> list[Middleware]:
         options.update(cors.model_dump(exclude_none=True))
         if cors.allow_origins is None and cors.allow_origin_regex is not None:
             options["allow_origins"] = []
-    middleware = [Middleware(CORSMiddleware, **options), Middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)]
+    return options
+
+
+def _middleware(settings: Settings, options: HttpOptions) -> list[Middleware]:
+    """What requests of the API pass, and those of a project's own routes do not."""
+    middleware = [Middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)]
+    if options.configurable:
+        middleware.append(Middleware(ConfigurableHeadersMiddleware, patterns=options.configurable))
     if settings.check_contract:
         middleware.append(Middleware(ContractCheckMiddleware))
     return middleware

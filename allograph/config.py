@@ -31,19 +31,8 @@ UNSUPPORTED: dict[str, str] = {
     "priority": "run priorities are not supported",
     "checkpointer.path": "checkpoints are always kept in the server's Postgres",
     "checkpointer.serde": "checkpoints are always read and written by LangGraph's default serializer",
-    "http.app": "custom routes are not supported by this version",
-    "http.disable_assistants": "switching off routes is not supported by this version",
-    "http.disable_threads": "switching off routes is not supported by this version",
-    "http.disable_runs": "switching off routes is not supported by this version",
-    "http.disable_store": "switching off routes is not supported by this version",
-    "http.disable_mcp": "switching off routes is not supported by this version",
-    "http.disable_a2a": "switching off routes is not supported by this version",
-    "http.disable_meta": "switching off routes is not supported by this version",
-    "http.configurable_headers": "passing request headers to runs is not supported by this version",
-    "http.logging_headers": "logging request headers is not supported by this version",
-    "http.middleware_order": "custom routes and their middleware are not supported by this version",
-    "http.enable_custom_route_auth": "custom routes are not supported by this version",
-    "http.mount_prefix": "serving under a prefix is not supported by this version",
+    "http.middleware_order": "middleware of your own always comes before authentication: only `middleware_first` is supported",
+    "http.enable_custom_route_auth": "routes of your own are not authenticated by this version",
     "ui": "UI components are JavaScript, which this server neither bundles nor runs",
     "ui_config": "UI components are JavaScript, which this server neither bundles nor runs",
     "project_root": "it was replaced by `source.root`",
@@ -353,7 +342,7 @@ def load_config(path: Path) -> Config:
     refused = [
         f"{path}: `{key}` is refused: {reason}. Remove it from the file."
         for key, reason in UNSUPPORTED.items()
-        if not _asks_nothing(_value(config, key))
+        if not _asks_nothing(_value(config, key)) and (key, _value(config, key)) != ("http.middleware_order", "middleware_first")
     ]
     if config.source is not None and config.dependencies:
         refused.append(f"{path}: `dependencies` and `source` exclude each other: a uv source has them in pyproject.toml.")

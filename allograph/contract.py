@@ -24,9 +24,12 @@ def document() -> dict[str, Any]:
     return contract
 
 
-def served(graph_ids: Sequence[str], url: str) -> bytes:
-    """The contract with what only a running server knows: the ids of its graphs and the address it was asked at."""
-    return _served(tuple(graph_ids), url.rstrip("/"))
+def served(graph_ids: Sequence[str], url: str, *, off: frozenset[str] = frozenset(), beside: bytes = b"{}") -> bytes:
+    """The contract with what only a running server knows: the ids of its graphs and the address it was asked at.
+
+    Operations whose tag is `off` are left out; `beside` is the OpenAPI document of a project's own routes, which come first.
+    """
+    return _served(tuple(graph_ids), url.rstrip("/"), off, beside)
 
 
 _NAMING_A_SERVED_GRAPH = ("AssistantCreate", "AssistantPatch", "GraphSchema")
@@ -46,12 +49,24 @@ def _name_graphs(node: Any, graph_ids: list[str]) -> None:
             _name_graphs(item, graph_ids)
 
 
+def _left(path: str, item: dict[str, Any], off: frozenset[str]) -> dict[str, Any]:
+    """The operations of a path that are not switched off; `/ok` never is."""
+    return {method: one for method, one in item.items() if path == "/ok" or not off.intersection(one.get("tags", ()))}
+
+
 @lru_cache(maxsize=16)
-def _served(graph_ids: tuple[str, ...], url: str) -> bytes:
+def _served(graph_ids: tuple[str, ...], url: str, off: frozenset[str], beside: bytes) -> bytes:
     contract = document()
+    if off:
+        contract["paths"] = {path: left for path, item in contract["paths"].items() if (left := _left(path, item, off))}
     schemas = contract["components"]["schemas"]
     for name in _NAMING_A_SERVED_GRAPH:
         schemas[name]["properties"]["graph_id"]["enum"] = list(graph_ids)
     _name_graphs(contract, list(graph_ids))
     contract["servers"] = [{"url": url}]
+    own = orjson.loads(beside)
+    for path, item in own.get("paths", {}).items():
+        contract["paths"][path] = {**contract["paths"].get(path, {}), **item}
+    for kind, named in own.get("components", {}).items():
+        contract["components"][kind] = {**named, **contract["components"].get(kind, {})}
     return orjson.dumps(contract)

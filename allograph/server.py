@@ -63,7 +63,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, grace_seconds: float) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                app.state.entry,
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -146,11 +146,7 @@ ASKING = {
     "priority": {"path": "./priority.py:p"},
     "checkpointer.path": "./saver.py:saver",
     "checkpointer.serde": {"allowed_msgpack_modules": None},
-    "http.app": "./app.py:app",
-    "http.configurable_headers": {"includes": ["x-*"]},
-    "http.logging_headers": {"excludes": ["*token*"]},
     "http.middleware_order": "auth_first",
-    "http.mount_prefix": "/api",
     "ui": {"agent": "./ui.tsx"},
     "ui_config": {"shared": ["react"]},
     "project_root": ".",
@@ -173,6 +169,7 @@ def test_each_key_that_does_not_work_is_refused_by_name(write: Write, key: str) 
         {"store": {}, "checkpointer": {}, "http": {}},
         {"store": {"index": None, "ttl": None}, "checkpointer": {"ttl": None, "serde": {}}},
         {"http": {"disable_mcp": False, "disable_ui": True, "enable_custom_route_auth": False}},
+        {"http": {"middleware_order": "middleware_first"}},
     ],
 )
 def test_what_asks_for_nothing_passes(write: Write, content: dict[str, Any]) -> None:

@@ -1650,9 +1650,9 @@ OPERATIONS = (
 """Every operation of the contract, literal paths before templated ones."""
 
 
-def register(app: FastAPI, handlers: interface.Handlers) -> None:
-    """Add every operation to the app; one without a handler answers 501.
+def register(app: FastAPI, handlers: interface.Handlers, operations: Sequence[Operation] = OPERATIONS) -> None:
+    """Add operations to the app; one without a handler answers 501.
 
     Raises `StartupError` for a handler method whose signature does not fit.
     """
-    app.router.routes.append(routes(OPERATIONS, handlers))
+    app.router.routes.append(routes(operations, handlers))

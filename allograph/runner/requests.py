@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +51,11 @@ class RunRequest:
     """A URL to call when the run has ended; checked when the run is accepted."""
     checkpoint_during: bool = True
     """The older form of `durability`: false means "exit"."""
+
+
+caller_configurable: ContextVar[Mapping[str, str]] = ContextVar("caller_configurable", default=MappingProxyType({}))
+"""What the request that makes a run adds to `config.configurable`, set by whatever receives it; the client's own words do not
+replace it."""
 
 
 def new_id() -> UUID:
@@ -99,7 +106,8 @@ def build_run(
         "config": {
             **settings,
             "configurable": {
-                **assistant_config.get("configurable", {}), **config.get("configurable", {}), **request.checkpoint,
+                **assistant_config.get("configurable", {}), **config.get("configurable", {}),
+                **caller_configurable.get(), **request.checkpoint,
                 "langgraph_auth_user": None, "langgraph_auth_user_id": "", "langgraph_auth_permissions": [],
                 "langgraph_request_id": str(request_id), "__request_start_time_ms__": int(time.time() * 1000),
                 "__after_seconds__": request.after_seconds,
