@@ -32,6 +32,7 @@ LEASE_SECONDS = 60.0
 MOST_AT_ONCE = 32
 MOST_ATTEMPTS = 12
 LONGEST_PAUSE_SECONDS = 600.0
+TIMES = ("created_at", "updated_at", "run_started_at", "run_ended_at")
 KEEP_FAILED_SECONDS = 7 * 86400.0
 """How long a call that was given up stays in the table, for the operator."""
 
@@ -111,7 +112,10 @@ class Webhooks:
         payload: dict[str, Any] = row["payload"].parsed()
         if payload["error"] is None:
             del payload["error"]
-        payload["webhook_sent_at"] = datetime.now(UTC).isoformat()
+        payload["webhook_sent_at"] = datetime.now(UTC)
+        for name in TIMES:  # as the API writes them: Postgres leaves out zeros at the end
+            if payload[name]:
+                payload[name] = datetime.fromisoformat(payload[name])
         if self._client is None:
             # No proxies from the environment: they would resolve the host once more.
             self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=CALL_SECONDS, verify=True)
