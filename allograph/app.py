@@ -59,7 +59,7 @@ from allograph.store.assistants import Assistants, DefaultAssistant
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Database, Notifications, migrate
 from allograph.store.items import Items, make_vectors
-from allograph.store.run_events import RunEvents
+from allograph.store.run_events import EventLog, RunEvents
 from allograph.store.runs import Runs
 from allograph.store.tasks import Tasks
 from allograph.store.threads import Threads
@@ -120,8 +120,9 @@ def build(
     webhooks = Webhooks(Outbox(database), policy, settings.poll_seconds)
     store = _items(config, database, embeddings)
     process_id = new_id()
-    streams, notifications, run_events = Streams(), Notifications(database), RunEvents(database)
-    recorder = Recorder(run_events, notifications)
+    streams, notifications = Streams(), Notifications(database)
+    run_events = _event_log(settings, RunEvents(database, notifications))
+    recorder = Recorder(run_events)
     thread_log = ThreadLog(runs, threads, run_events, recorder)
     worker = (
         Worker(
@@ -160,6 +161,17 @@ def build(
             system=handlers.System(database, Metrics(database, runner, http_figures or HttpFigures()), info()),
             streaming=handlers.Streaming(commands, subscriptions),
         ),
+    )  # fmt: skip
+
+
+def _event_log(settings: Settings, in_postgres: RunEvents) -> EventLog:
+    if settings.redis_uri is None:
+        return in_postgres
+    from allograph.store.redis_events import RedisEvents
+
+    # A stream is kept for as long after its last event as events of ended runs are; between two events a run may take its time.
+    return RedisEvents(
+        settings.redis_uri, in_postgres, keep_seconds=settings.event_retention_seconds + settings.job_timeout_seconds
     )  # fmt: skip
 
 

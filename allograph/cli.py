@@ -89,7 +89,7 @@ def show_config(config: ConfigOption = None) -> None:
     for graph_id, graph in served.graphs.items():
         typer.echo(f"  {graph_id}: {graph.path}")
     for name, value in settings.model_dump().items():
-        shown = "(set)" if name == "database_uri" and value else value
+        shown = "(set)" if name in ("database_uri", "redis_uri") and value else value
         typer.echo(f"{name}: {shown}")
 
 
@@ -109,6 +109,8 @@ def _database(settings: Settings) -> Iterator[Callable[[], str]]:
 
     Gives a function that answers its conninfo once it is there: a Postgres starts while Python imports.
     """
+    if settings.redis_uri:
+        _check_redis(settings.redis_uri)
     if uri := settings.database_uri:
         _check_database(uri)
         yield lambda: uri
@@ -123,6 +125,23 @@ def _database(settings: Settings) -> Iterator[Callable[[], str]]:
         finally:
             if starting.exception() is None:
                 embedded.stop()
+
+
+def _check_redis(uri: str) -> None:
+    """Raise `StartupError` for a URI that is none, without repeating it: it may hold a password.
+
+    A Redis that does not answer keeps nothing from starting, as it stops nothing when it goes away later.
+    """
+    try:
+        from redis.asyncio import Redis
+    except ImportError:
+        raise StartupError("REDIS_URI is set, but the package redis is not installed: pip install 'allograph[redis]'.") from None
+    try:
+        Redis.from_url(uri)
+    except (ValueError, TypeError):
+        raise StartupError(
+            "REDIS_URI cannot be used; expected redis://host:6379/0, rediss://… or unix:///path."
+        ) from None
 
 
 def _check_database(uri: str) -> None:

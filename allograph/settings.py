@@ -23,6 +23,9 @@ class Settings(BaseSettings):
         None, validation_alias=AliasChoices(*DATABASE_VARIABLES),
         description="A Postgres to use. Unset: an embedded one below `data_dir`.",
     )  # fmt: skip
+    redis_uri: str | None = Field(
+        None, validation_alias="REDIS_URI", description="Carry the events of runs through this Redis, not through Postgres."
+    )
     data_dir: Path = Field(
         Path(".allograph"), validation_alias="ALLOGRAPH_DATA_DIR", description="Where the embedded Postgres keeps its data."
     )

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
 
+from allograph.encoding import dumps
+
 MAX_BACKLOG = 16 * 1024 * 1024
 """Bytes of unread events that a run keeps for its slowest reader."""
 
@@ -53,6 +55,12 @@ def frame(name: str, data: bytes, event_id: int | None = None) -> bytes:
     return b"event: %b\r\ndata: %b\r\nid: %d\r\n\r\n" % (name.encode(), data, event_id)
 
 
+def lost_events(first: int, last: int) -> bytes:
+    """The data of the `error` event that stands for events which are nowhere any more."""
+    numbers = f"{first}" if first == last else f"{first} to {last}"
+    return dumps({"error": "EventsLostError", "message": f"what the run streamed under the numbers {numbers} is not kept any more"})
+
+
 def mode_of(name: str) -> str:
     """The stream mode that an event belongs to: `messages` for `messages/partial` and for `messages|child:<id>`."""
     return name.partition("|")[0].partition("/")[0]
@@ -72,6 +80,8 @@ class RunStream:
         """Makes the run wait when what is written down piles up."""
         self.catching_up = asyncio.Lock()
         """Held while what another process wrote down is fed."""
+        self.gapless = False
+        """The next event that is fed has the next number, or those between were lost."""
         self.stored = False
         """The run is in the table: when it is not there any more, it is over."""
         self.ended: Ended | None = None
@@ -100,6 +110,9 @@ class RunStream:
         """An event that another process wrote down; one that was fed before is passed over."""
         if seq < self._next:
             return
+        if self.gapless and seq > self._next and self._readers:
+            self._keep(Event(seq - 1, "error", frame("error", lost_events(self._next, seq - 1))))
+        self.gapless = True
         self._next = seq + 1
         if self._readers:
             self._keep(Event(seq, name, frame(name, data, seq if self.with_ids else None)))
@@ -107,6 +120,7 @@ class RunStream:
     def skip_to(self, position: int) -> None:
         """Begin at a later event; readers that wait for the next one wait for that."""
         self._next = max(self._next, position)
+        self.gapless = False
         for reader in self._readers:
             reader.position = max(reader.position, position)
 

@@ -22,11 +22,11 @@ from psycopg_pool import PoolTimeout
 from allograph.encoding import dumps, loads
 from allograph.errors import NotFound
 from allograph.runner.ends import output_of
-from allograph.runner.events import GONE, Ended, Event, Reader, RunStream, SlowReaderError, Streams, frame, mode_of
+from allograph.runner.events import GONE, Ended, Event, Reader, RunStream, SlowReaderError, Streams, frame, lost_events, mode_of
 from allograph.runner.recorder import Recorder
 from allograph.runner.thread_log import ThreadLog
 from allograph.store.database import Notifications, Row
-from allograph.store.run_events import END, RunEvents
+from allograph.store.run_events import END, EventLog
 from allograph.store.runs import Runs
 from allograph.store.threads import Threads
 
@@ -64,7 +64,7 @@ class Following:
     """
 
     def __init__(
-        self, process_id: UUID, runs: Runs, threads: Threads, events: RunEvents, streams: Streams, recorder: Recorder,
+        self, process_id: UUID, runs: Runs, threads: Threads, events: EventLog, streams: Streams, recorder: Recorder,
         thread_log: ThreadLog, notifications: Notifications, executes: Callable[[UUID], bool], record: Callable[[UUID], None], *,
         heartbeat_seconds: float, poll_seconds: float,
     ) -> None:  # fmt: skip
@@ -86,7 +86,7 @@ class Following:
 
     def start(self) -> None:
         self.notifications.on("ended", self._on_ended)
-        self.notifications.on("events", self._on_events)
+        self.events.start(self._on_events)
         self.recorder.on_written = self._wake_thread_readers
         self._spawn(self._look_forever())
 
@@ -94,6 +94,7 @@ class Following:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.events.stop()
 
     # -- readers --------------------------------------------------------------------------------------------------------------
 
@@ -101,6 +102,7 @@ class Following:
         """A reader of a run that is about to be stored: it will see everything."""
         stream = self.streams.open(run_id, thread_id)
         stream.with_ids = resumable
+        stream.gapless = True
         return stream.read(events=follow == "events")
 
     async def join(self, thread_id: UUID, run_id: UUID, follow: Follow, after: int | None = None) -> Joined:
@@ -169,6 +171,8 @@ class Following:
         if self.executes(joined.run_id):
             await self.recorder.flush()
         while rows := await self.events.of_run(joined.run_id, after):
+            if rows[0]["seq"] > after + 1:
+                yield frame("error", lost_events(after + 1, rows[0]["seq"] - 1))
             after = rows[-1]["seq"]
             if chunk := b"".join(
                 frame(row["name"], row["data"], row["seq"])
@@ -294,8 +298,7 @@ class Following:
 
     # -- what other processes tell --------------------------------------------------------------------------------------------
 
-    def _on_events(self, thread_id: str) -> None:
-        thread = UUID(thread_id)
+    def _on_events(self, thread: UUID) -> None:
         self._wake_thread_readers(thread)
         for stream in self.streams.of_thread(thread):
             if not self.executes(stream.run_id) and not stream.idle:

@@ -15,8 +15,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from allograph.runner.protocol.events import count
-from allograph.store.database import Notifications
-from allograph.store.run_events import RunEvents, StoredEvent
+from allograph.store.run_events import EventLog, StoredEvent
 
 log = logging.getLogger("allograph.recorder")
 
@@ -29,8 +28,10 @@ MAX_WAITING = 64 * 1024 * 1024
 class Recording:
     """Numbers the events of one run within its thread, and hands them to the recorder."""
 
-    def __init__(self, recorder: Recorder, thread_id: UUID, run_id: UUID, thread_seq: int) -> None:
+    def __init__(self, recorder: Recorder, thread_id: UUID, run_id: UUID, last_id: int, thread_seq: int) -> None:
         self.recorder = recorder
+        self.last_id = last_id
+        """The id of the thread's last event; 0 if it is not known, then the clock tells."""
         self.thread_id = thread_id
         self.run_id = run_id
         self.thread_seq = thread_seq
@@ -38,21 +39,18 @@ class Recording:
 
     def __call__(self, seq: int, name: str, data: bytes) -> None:
         self.thread_seq += count(name, data)
-        self.recorder.put(StoredEvent(self.thread_id, self.run_id, seq, name, data, self.thread_seq, now_ms()))
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
+        now = time.time_ns() // 1000
+        self.last_id = max(now, self.last_id + 1)
+        self.recorder.put(StoredEvent(self.thread_id, self.last_id, self.run_id, seq, name, data, self.thread_seq, now // 1000))
 
 
 class Recorder:
     """One per process."""
 
-    def __init__(self, events: RunEvents, notifications: Notifications) -> None:
+    def __init__(self, events: EventLog) -> None:
         self.events = events
-        self.notifications = notifications
         self.on_written: Callable[[UUID], None] = lambda thread_id: None
-        """Told the thread whose events can be read from now on; other processes hear it by notification."""
+        """Told the thread whose events can be read from now on; other processes hear it from the log."""
         self._waiting: deque[StoredEvent] = deque()
         self._bytes = 0
         self._there = asyncio.Event()
@@ -107,7 +105,6 @@ class Recorder:
             self._bytes -= sum(len(event.data) for event in batch)
             for thread_id in {event.thread_id for event in batch}:
                 self.on_written(thread_id)
-                self.notifications.send("events", thread_id)
             async with self._written:
                 self._done += len(batch)
                 self._written.notify_all()

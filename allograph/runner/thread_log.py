@@ -5,6 +5,7 @@ One run of a thread executes at a time, so whoever executes it numbers the threa
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -12,9 +13,9 @@ from uuid import UUID
 from allograph.runner.ends import asked_in, end_event, output_of
 from allograph.runner.events import GONE, Ended, RunStream
 from allograph.runner.protocol.events import count
-from allograph.runner.recorder import Recorder, Recording, now_ms
+from allograph.runner.recorder import Recorder, Recording
 from allograph.store.database import Row
-from allograph.store.run_events import END, RunEvents, StoredEvent
+from allograph.store.run_events import END, EventLog, StoredEvent
 from allograph.store.runs import Runs
 from allograph.store.threads import Threads
 
@@ -22,7 +23,7 @@ from allograph.store.threads import Threads
 class ThreadLog:
     """One per process."""
 
-    def __init__(self, runs: Runs, threads: Threads, events: RunEvents, recorder: Recorder) -> None:
+    def __init__(self, runs: Runs, threads: Threads, events: EventLog, recorder: Recorder) -> None:
         self.runs = runs
         self.threads = threads
         self.events = events
@@ -37,14 +38,14 @@ class ThreadLog:
         """Write down from now on what a run streams that executes here."""
         tail = await self.events.tail(stream.thread_id)
         if tail is None:
-            position = await self.threads.event_seq(stream.thread_id)
+            last_id, position = 0, await self.threads.event_seq(stream.thread_id)
         elif tail["run_id"] != stream.run_id and tail["name"] != END:
-            position = await self._end(stream.thread_id, tail)
+            last_id, position = await self._end(stream.thread_id, tail)
         else:
-            position = tail["thread_seq"]
+            last_id, position = tail["id"], tail["thread_seq"]
         if stream.record:
             return  # somebody else asked for it meanwhile
-        stream.record = Recording(self.recorder, stream.thread_id, stream.run_id, position)
+        stream.record = Recording(self.recorder, stream.thread_id, stream.run_id, last_id, position)
         stream.throttle = self.recorder.throttle
 
     async def end(self, stream: RunStream, ended: Ended, thread_status: str, asked: Sequence[Mapping[str, Any]]) -> None:
@@ -60,7 +61,7 @@ class ThreadLog:
         if tail and tail["name"] != END and not await self.runs.active([tail["run_id"]]):
             await self._end(thread_id, tail)
 
-    async def _end(self, thread_id: UUID, tail: Row) -> int:
+    async def _end(self, thread_id: UUID, tail: Row) -> tuple[int, int]:
         """Write the end behind `tail`. If two processes do this at once, both write the same."""
         ended, thread_status, asked = GONE, "idle", []
         for row in await self.runs.ended([tail["run_id"]]):
@@ -68,6 +69,9 @@ class ThreadLog:
             asked = [{**one, "namespace": ()} for one in asked_in(row)]
         data = end_event(ended, thread_status, asked)
         position: int = tail["thread_seq"] + count(END, data)
-        self.recorder.put(StoredEvent(thread_id, tail["run_id"], tail["seq"] + 1, END, data, position, now_ms()))
+        event = StoredEvent(
+            thread_id, tail["id"] + 1, tail["run_id"], tail["seq"] + 1, END, data, position, time.time_ns() // 1_000_000
+        )  # fmt: skip
+        self.recorder.put(event)
         await self.recorder.flush()
-        return position
+        return event.id, position

@@ -30,7 +30,7 @@ from allograph.runner.webhooks import KEEP_FAILED_SECONDS, Webhooks
 from allograph.settings import Settings
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Notifications, Row
-from allograph.store.run_events import RunEvents
+from allograph.store.run_events import EventLog
 from allograph.store.runs import CancelAction, ClaimedRun, Outcome, Runs, RunStatus
 from allograph.store.saver import StorageError
 from allograph.store.threads import Threads
@@ -55,7 +55,7 @@ class Worker:
 
     def __init__(
         self, worker_id: UUID, capacity: int, *, runs: Runs, threads: Threads, checkpoints: Checkpoints, graphs: Graphs,
-        store: BaseStore, streams: Streams, notifications: Notifications, run_events: RunEvents, recorder: Recorder,
+        store: BaseStore, streams: Streams, notifications: Notifications, run_events: EventLog, recorder: Recorder,
         thread_log: ThreadLog, webhooks: Webhooks, settings: Settings, described: Mapping[str, Any], ttl_sweep: TtlSweep,
     ) -> None:  # fmt: skip
         self.worker_id = worker_id

@@ -1,13 +1,16 @@
-"""The events of runs that are read in other processes or later. Rows are written in order, by the one worker that has the run."""
+"""The events of runs that are read in other processes or later: written in order, by the one worker that has the run.
+
+`EventLog` is what the rest of this project knows of them. `RunEvents` keeps them in Postgres, `RedisEvents` in Redis.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import LiteralString, Protocol
 from uuid import UUID
 
-from allograph.store.database import Database, Row
+from allograph.store.database import Database, Notifications, Row
 
 END = "__end__"
 """The name of the row behind a run's last event; its data is `{"status", "output"}`."""
@@ -15,11 +18,11 @@ END = "__end__"
 # A lost event after a crash of the database itself is not worth waiting for the disk at each batch: the run goes on from its last
 # checkpoint then, and streams it again.
 _WRITE: LiteralString = """
-INSERT INTO run_events (thread_id, run_id, seq, name, data, thread_seq, created_at)
-SELECT thread_id, run_id, seq, name, data, thread_seq, to_timestamp(at / 1000.0)
-FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::text[], %s::bytea[], %s::bigint[], %s::bigint[])
-    AS event (thread_id, run_id, seq, name, data, thread_seq, at)
-ON CONFLICT (run_id, seq) DO NOTHING
+INSERT INTO run_events (thread_id, id, run_id, seq, name, data, thread_seq, created_at)
+SELECT thread_id, id, run_id, seq, name, data, thread_seq, to_timestamp(at / 1000.0)
+FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::bigint[], %s::text[], %s::bytea[], %s::bigint[], %s::bigint[])
+    AS event (thread_id, id, run_id, seq, name, data, thread_seq, at)
+ON CONFLICT DO NOTHING
 """
 
 _OF_RUN: LiteralString = """
@@ -32,7 +35,7 @@ FROM run_events WHERE thread_id = %(thread_id)s AND id > %(after)s ORDER BY id L
 """
 
 _TAIL: LiteralString = """
-SELECT run_id, seq, name, thread_seq FROM run_events WHERE thread_id = %s ORDER BY id DESC LIMIT 1
+SELECT id, run_id, seq, name, thread_seq FROM run_events WHERE thread_id = %s ORDER BY id DESC LIMIT 1
 """
 
 _LAST_OF_RUN: LiteralString = "SELECT coalesce(max(seq), 0) AS last FROM run_events WHERE run_id = %s"
@@ -51,9 +54,11 @@ PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event on its way into the table."""
+    """An event on its way into the log."""
 
     thread_id: UUID
+    id: int
+    """Microseconds since 1970, and more than that of the event before in its thread."""
     run_id: UUID
     seq: int
     name: str
@@ -64,49 +69,90 @@ class StoredEvent:
     """When it happened, in milliseconds since 1970."""
 
 
-class RunEvents:
-    """The statements on stored events."""
+class EventLog(Protocol):
+    """Where the events of runs are kept. Rows are dictionaries with the fields of `StoredEvent`.
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    A log that cannot be written raises what `Recorder` waits out: `psycopg.OperationalError` or `PoolTimeout`.
+    """
+
+    def start(self, on_written: Callable[[UUID], None]) -> None:
+        """From now on `on_written` is told each thread of which another process has written events."""
+
+    async def stop(self) -> None: ...
 
     async def write(self, events: Sequence[StoredEvent]) -> None:
-        """Append; writing an event again changes nothing."""
+        """Append, and tell the other processes; writing an event again changes nothing."""
+
+    async def of_run(self, run_id: UUID, after: int) -> list[Row]:
+        """The next events of a run behind number `after`, at most `PAGE`: `seq, name, data, thread_seq`."""
+
+    async def of_thread(self, thread_id: UUID, after: int) -> list[Row]:
+        """The next events of a thread's runs behind id `after`, at most `PAGE`."""
+
+    async def last_of_run(self, run_id: UUID) -> int:
+        """The number of the last stored event; 0 if there is none."""
+
+    async def last_of_thread(self, thread_id: UUID) -> int:
+        """The id of the last stored event; 0 if there is none."""
+
+    async def tail(self, thread_id: UUID) -> Row | None:
+        """The last stored event of a thread: `id, run_id, seq, name, thread_seq`."""
+
+    async def delete_of_threads(self, thread_ids: Sequence[UUID]) -> None:
+        """Forget what the runs of deleted threads streamed."""
+
+    async def sweep(self, age_seconds: float) -> None:
+        """Delete the events of ended runs that are older than this."""
+
+
+class RunEvents:
+    """The log in Postgres."""
+
+    def __init__(self, database: Database, notifications: Notifications) -> None:
+        self.database = database
+        self.notifications = notifications
+
+    def start(self, on_written: Callable[[UUID], None]) -> None:
+        self.notifications.on("events", lambda thread_id: on_written(UUID(thread_id)))
+
+    async def stop(self) -> None:
+        """The notifications are ended by whoever began them."""
+
+    async def write(self, events: Sequence[StoredEvent]) -> None:
         columns = (
-            [event.thread_id for event in events], [event.run_id for event in events], [event.seq for event in events],
-            [event.name for event in events], [event.data for event in events],
+            [event.thread_id for event in events], [event.id for event in events], [event.run_id for event in events],
+            [event.seq for event in events], [event.name for event in events], [event.data for event in events],
             [event.thread_seq for event in events], [event.at for event in events],
         )  # fmt: skip
         async with self.database.transaction() as connection:
             await connection.execute("SET LOCAL synchronous_commit = off")
             await connection.execute(_WRITE, columns)
+        for thread_id in {event.thread_id for event in events}:
+            self.notifications.send("events", thread_id)
 
     async def of_run(self, run_id: UUID, after: int) -> list[Row]:
-        """The next events of a run behind number `after`, at most `PAGE`: `seq, name, data, thread_seq`."""
         return await self.database.fetch_all(_OF_RUN, {"run_id": run_id, "after": after, "limit": PAGE})
 
     async def of_thread(self, thread_id: UUID, after: int) -> list[Row]:
-        """The next events of a thread's runs behind id `after`, at most `PAGE`: `id` and the fields of `StoredEvent`."""
         return await self.database.fetch_all(_OF_THREAD, {"thread_id": thread_id, "after": after, "limit": PAGE})
 
     async def last_of_run(self, run_id: UUID) -> int:
-        """The number of the last stored event; 0 if there is none."""
         row = await self.database.fetch_one(_LAST_OF_RUN, [run_id])
         return int(row["last"]) if row else 0
 
     async def last_of_thread(self, thread_id: UUID) -> int:
-        """The id of the last stored event; 0 if there is none."""
         row = await self.database.fetch_one(_LAST_OF_THREAD, [thread_id])
         return int(row["last"]) if row else 0
 
     async def tail(self, thread_id: UUID) -> Row | None:
-        """The last stored event of a thread: `run_id, seq, name, thread_seq`."""
         return await self.database.fetch_one(_TAIL, [thread_id])
 
     async def delete_of_threads(self, thread_ids: Sequence[UUID]) -> None:
-        """Forget what the runs of deleted threads streamed."""
         await self.database.execute("DELETE FROM run_events WHERE thread_id = ANY(%s)", [list(thread_ids)])
 
-    async def sweep(self, age_seconds: float) -> int:
-        """Delete the events of ended runs that are older than this."""
-        return await self.database.execute(_SWEEP, {"age": age_seconds})
+    async def has_any(self) -> bool:
+        row = await self.database.fetch_one("SELECT EXISTS (SELECT FROM run_events) AS any")
+        return bool(row and row["any"])
+
+    async def sweep(self, age_seconds: float) -> None:
+        await self.database.execute(_SWEEP, {"age": age_seconds})

@@ -1,0 +1,234 @@
+"""The log of events in Redis Streams, with the one in Postgres behind it.
+
+A run has a stream of its events, whose ids are their numbers; a thread has one that says which event of which run came when.
+Both go when nobody has written to them for as long as a run may take and events are kept. Other processes hear of new events on
+one channel.
+
+Redis is allowed to be away, to hang, or to come back empty: then events are written to Postgres, and read from both. What only
+Redis had is lost; a reader that misses it is told so (`RunStream.feed`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from allograph.store.database import Row
+from allograph.store.run_events import PAGE, RunEvents, StoredEvent
+
+log = logging.getLogger("allograph.redis")
+
+T = TypeVar("T")
+
+PREFIX = "allograph:"
+CHANNEL = f"{PREFIX}events"
+
+PATIENCE = 2.0
+"""Seconds that an answer of Redis may take; then it counts as away."""
+AWAY_SECONDS = 2.0
+"""How long Redis is not asked again after it was away."""
+LOOK_SECONDS = 1.0
+"""How long it is believed that Postgres has no events either."""
+
+
+class RedisEvents:
+    """An `EventLog`. Durations are seconds."""
+
+    def __init__(self, uri: str, behind: RunEvents, *, keep_seconds: float) -> None:
+        self._redis: Any = Redis.from_url(uri, socket_timeout=None, socket_connect_timeout=PATIENCE, health_check_interval=0)
+        self.behind = behind
+        self.keep_ms = int(keep_seconds * 1000)
+        self._sender = secrets.token_hex(4)
+        self._away_until = 0.0
+        self._spilled = True
+        """Postgres may have events too."""
+        self._looked_at = 0.0
+        self._listening: asyncio.Task[None] | None = None
+
+    def start(self, on_written: Callable[[UUID], None]) -> None:
+        def spilled(thread_id: UUID) -> None:
+            self._spilled = True
+            on_written(thread_id)
+
+        self.behind.start(spilled)
+        self._listening = asyncio.create_task(self._listen(on_written), name="redis-events")
+
+    async def stop(self) -> None:
+        if self._listening:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            await asyncio.wait_for(self._redis.aclose(), PATIENCE)
+
+    # -- writing --------------------------------------------------------------------------------------------------------------
+
+    async def write(self, events: Sequence[StoredEvent]) -> None:
+        if await self._ask(lambda: self._append(events)) is None:
+            self._spilled = True
+            await self.behind.write(events)
+
+    async def _append(self, events: Sequence[StoredEvent]) -> bool:
+        pipeline = self._redis.pipeline(transaction=False)
+        for event in events:
+            fields = {"i": event.id, "n": event.name, "d": event.data, "t": event.thread_seq, "a": event.at}
+            pipeline.xadd(_of_run(event.run_id), fields, id=f"{event.seq}-0")
+            oldest = event.id - 1000 * self.keep_ms
+            pipeline.xadd(
+                _of_thread(event.thread_id), {"r": event.run_id.bytes, "s": event.seq}, id=f"{event.id}-0", minid=f"{oldest}-0",
+                approximate=True,
+            )  # fmt: skip
+        for key in {_of_run(event.run_id) for event in events} | {_of_thread(event.thread_id) for event in events}:
+            pipeline.pexpire(key, self.keep_ms)
+        for thread_id in {event.thread_id for event in events}:
+            pipeline.publish(CHANNEL, f"{thread_id}:{self._sender}")
+        for answer in await pipeline.execute(raise_on_error=False):
+            # An event that is there already was written by an attempt whose answer got lost.
+            if isinstance(answer, Exception) and not (isinstance(answer, ResponseError) and "equal or smaller" in str(answer)):
+                raise answer
+        return True
+
+    # -- reading --------------------------------------------------------------------------------------------------------------
+
+    async def of_run(self, run_id: UUID, after: int) -> list[Row]:
+        rows = await self._ask(lambda: self._run_rows(run_id, after + 1, "+", PAGE)) or []
+        if await self._has_spilled():
+            rows = _merged(rows, await self.behind.of_run(run_id, after), "seq")
+        return rows
+
+    async def of_thread(self, thread_id: UUID, after: int) -> list[Row]:
+        rows = await self._ask(lambda: self._thread_rows(thread_id, after)) or []
+        if await self._has_spilled():
+            rows = _merged(rows, await self.behind.of_thread(thread_id, after), "id")
+        return rows
+
+    async def last_of_run(self, run_id: UUID) -> int:
+        last = await self._ask(lambda: self._redis.xrevrange(_of_run(run_id), count=1)) or []
+        known = int(last[0][0].partition(b"-")[0]) if last else 0
+        return max(known, await self.behind.last_of_run(run_id)) if await self._has_spilled() else known
+
+    async def last_of_thread(self, thread_id: UUID) -> int:
+        tail = await self.tail(thread_id)
+        return tail["id"] if tail else 0
+
+    async def tail(self, thread_id: UUID) -> Row | None:
+        tails = [await self._ask(lambda: self._tail(thread_id))]
+        if await self._has_spilled():
+            tails.append(await self.behind.tail(thread_id))
+        return max((tail for tail in tails if tail), key=lambda tail: tail["id"], default=None)
+
+    async def _run_rows(self, run_id: UUID, first: int, last: int | str, count: int | None) -> list[Row]:
+        upto = last if isinstance(last, str) else f"{last}-0"
+        found = await self._redis.xrange(_of_run(run_id), f"{first}-0", upto, count=count)
+        return [
+            {
+                "run_id": run_id, "seq": int(entry.partition(b"-")[0]), "id": int(fields[b"i"]), "name": fields[b"n"].decode(),
+                "data": fields[b"d"], "thread_seq": int(fields[b"t"]), "at": int(fields[b"a"]),
+            }
+            for entry, fields in found
+        ]  # fmt: skip
+
+    async def _thread_rows(self, thread_id: UUID, after: int) -> list[Row]:
+        entries = await self._redis.xrange(_of_thread(thread_id), f"{after + 1}-0", "+", count=PAGE)
+        spans: list[tuple[UUID, int, int]] = []
+        """Run, first and last number: the events of one run stand together."""
+        for _, fields in entries:
+            run_id, seq = UUID(bytes=fields[b"r"]), int(fields[b"s"])
+            if spans and spans[-1][0] == run_id:
+                spans[-1] = (run_id, spans[-1][1], seq)
+            else:
+                spans.append((run_id, seq, seq))
+        return [row for run_id, first, last in spans for row in await self._run_rows(run_id, first, last, None)]
+
+    async def _tail(self, thread_id: UUID) -> Row | None:
+        for _, fields in await self._redis.xrevrange(_of_thread(thread_id), count=1):
+            seq = int(fields[b"s"])
+            for row in await self._run_rows(UUID(bytes=fields[b"r"]), seq, seq, 1):
+                return row
+        return None
+
+    # -- the rest -------------------------------------------------------------------------------------------------------------
+
+    async def delete_of_threads(self, thread_ids: Sequence[UUID]) -> None:
+        await self._ask(lambda: self._delete(thread_ids))
+        await self.behind.delete_of_threads(thread_ids)
+
+    async def _delete(self, thread_ids: Sequence[UUID]) -> None:
+        for thread_id in thread_ids:
+            entries = await self._redis.xrange(_of_thread(thread_id))
+            runs = {_of_run(UUID(bytes=fields[b"r"])) for _, fields in entries}
+            await self._redis.unlink(_of_thread(thread_id), *runs)
+
+    async def sweep(self, age_seconds: float) -> None:
+        """Redis sweeps by itself."""
+        await self.behind.sweep(age_seconds)
+
+    async def _ask(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        """What Redis answers; None while it is away."""
+        now = asyncio.get_running_loop().time()
+        if now < self._away_until:
+            return None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                answer = await work()
+            self._is_there()
+            return answer
+        except (RedisError, OSError, TimeoutError) as error:
+            if not self._away_until:
+                log.warning("Redis is away, events go through Postgres meanwhile: %s", str(error) or type(error).__name__)
+            self._away_until = asyncio.get_running_loop().time() + AWAY_SECONDS
+            # A connection that hung may still get its answer: nobody may read that as the answer to another question.
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                await self._redis.connection_pool.disconnect(inuse_connections=False)
+            return None
+
+    def _is_there(self) -> None:
+        if self._away_until:
+            log.info("Redis is back")
+            self._away_until = 0.0
+
+    async def _has_spilled(self) -> bool:
+        """Whether Postgres may have events: it was written to when Redis was away."""
+        now = asyncio.get_running_loop().time()
+        if not self._spilled and now >= self._looked_at + LOOK_SECONDS:
+            self._spilled = True
+        if self._spilled and now >= self._looked_at + LOOK_SECONDS:
+            self._looked_at = now
+            self._spilled = await self.behind.has_any()
+        return self._spilled
+
+    async def _listen(self, on_written: Callable[[UUID], None]) -> None:
+        while True:
+            try:
+                async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
+                    await channel.subscribe(CHANNEL)
+                    self._is_there()
+                    async for message in channel.listen():
+                        thread_id, _, sender = message["data"].decode().partition(":")
+                        if sender != self._sender:
+                            on_written(UUID(thread_id))
+            except (RedisError, OSError, TimeoutError) as error:
+                log.debug("listening to Redis again after: %s", error)
+                await asyncio.sleep(AWAY_SECONDS / 2)
+
+
+def _of_run(run_id: UUID) -> str:
+    return f"{PREFIX}run:{run_id}"
+
+
+def _of_thread(thread_id: UUID) -> str:
+    return f"{PREFIX}thread:{thread_id}"
+
+
+def _merged(one: list[Row], other: list[Row], key: str) -> list[Row]:
+    """The rows of both in order, each once, as far as both have been read."""
+    rows = {row[key]: row for row in (*one, *other)}
+    ends = [part[-1][key] for part in (one, other) if len(part) >= PAGE]
+    return [rows[place] for place in sorted(rows) if not ends or place <= min(ends)]
