@@ -139,9 +139,7 @@ def _check_redis(uri: str) -> None:
     try:
         Redis.from_url(uri)
     except (ValueError, TypeError):
-        raise StartupError(
-            "REDIS_URI cannot be used; expected redis://host:6379/0, rediss://… or unix:///path."
-        ) from None
+        raise StartupError("REDIS_URI cannot be used; expected redis://host:6379/0, rediss://… or unix:///path.") from None
 
 
 def _check_database(uri: str) -> None:
