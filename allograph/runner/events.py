@@ -55,9 +55,9 @@ def frame(name: str, data: bytes, event_id: int | None = None) -> bytes:
     return b"event: %b\r\ndata: %b\r\nid: %d\r\n\r\n" % (name.encode(), data, event_id)
 
 
-def lost_events(first: int, last: int) -> bytes:
-    """The data of the `error` event that stands for events which are nowhere any more."""
-    numbers = f"{first}" if first == last else f"{first} to {last}"
+def lost_events(first: int, last: int | None) -> bytes:
+    """The data of the `error` event that stands for events which are nowhere any more; of a `last` that nobody knows, None."""
+    numbers = f"{first}" if first == last else f"{first} and above" if last is None else f"{first} to {last}"
     return dumps({"error": "EventsLostError", "message": f"what the run streamed under the numbers {numbers} is not kept any more"})
 
 
@@ -116,6 +116,11 @@ class RunStream:
         self._next = seq + 1
         if self._readers:
             self._keep(Event(seq, name, frame(name, data, seq if self.with_ids else None)))
+
+    def lose_rest(self) -> None:
+        """What came before the end cannot be read: say so."""
+        self._keep(Event(self._next, "error", frame("error", lost_events(self._next, None))))
+        self._next += 1
 
     def skip_to(self, position: int) -> None:
         """Begin at a later event; readers that wait for the next one wait for that."""

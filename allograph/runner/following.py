@@ -42,6 +42,9 @@ HEARTBEAT = b": heartbeat\r\n\r\n"
 THREAD_FOLLOW_SECONDS = 60.0
 """How long a reader of a whole thread counts as there; it says so again at half of that."""
 
+UNREAD_SECONDS = 15.0
+"""How long the last events of a run are waited for while their log cannot be read."""
+
 STATE_MODES = ("values", "updates", "checkpoints")
 
 
@@ -80,7 +83,8 @@ class Following:
         self.record = record
         self.heartbeat_seconds = heartbeat_seconds
         self.poll_seconds = poll_seconds
-        self._missing: set[UUID] = set()
+        self._missing: dict[UUID, float] = {}
+        """Runs that are over and whose end could not be read, with when that was noticed."""
         self._thread_readers: dict[UUID, set[asyncio.Event]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -340,17 +344,22 @@ class Following:
         if not over:
             return
         ends = await self._ends(over)
-        missing = set()
+        now = asyncio.get_running_loop().time()
         for run_id in over:
             stream = self.streams.get(run_id)
             if stream and not self.executes(run_id):
-                end = await self._catch_up(stream) or ends.get(run_id)
-                if end is None and run_id not in self._missing:
-                    # A row that goes with its run goes a moment before the end is written down: look once more.
-                    missing.add(run_id)
+                written = await self._catch_up(stream)
+                # A row that goes with its run goes a moment before the end is written down: look once more. And where the log
+                # cannot be read, what came before the end cannot either: wait for it.
+                unread = written is None and bool(stream.readers) and self.events.away
+                if (unread or not (written or run_id in ends)) and now - self._missing.setdefault(run_id, now) < (
+                    UNREAD_SECONDS if unread else self.poll_seconds / 2
+                ):
                     continue
-                self.streams.end(run_id, end or GONE)
-        self._missing = (self._missing - set(over)) | missing
+                if unread:
+                    stream.lose_rest()
+                self.streams.end(run_id, written or ends.get(run_id) or GONE)
+            self._missing.pop(run_id, None)
 
     async def _ends(self, run_ids: Sequence[UUID]) -> dict[UUID, Ended]:
         return {row["run_id"]: Ended(row["status"], output_of(row)) for row in await self.runs.ended(run_ids)}

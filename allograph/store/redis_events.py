@@ -20,6 +20,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from allograph.store.database import Row
 from allograph.store.run_events import PAGE, RunEvents, StoredEvent
@@ -67,6 +68,10 @@ class RedisEvents:
             await asyncio.gather(self._listening, return_exceptions=True)
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             await asyncio.wait_for(self._redis.aclose(), PATIENCE)
+
+    @property
+    def away(self) -> bool:
+        return self._away_until > 0
 
     # -- writing --------------------------------------------------------------------------------------------------------------
 
@@ -183,7 +188,9 @@ class RedisEvents:
         except (RedisError, OSError, TimeoutError) as error:
             if not self._away_until:
                 log.warning("Redis is away, events go through Postgres meanwhile: %s", str(error) or type(error).__name__)
-            self._away_until = asyncio.get_running_loop().time() + AWAY_SECONDS
+            # One that refuses connections may be asked at once; one that hangs would take this long each time.
+            hangs = isinstance(error, TimeoutError | RedisTimeout)
+            self._away_until = asyncio.get_running_loop().time() + (AWAY_SECONDS if hangs else 0.1)
             # A connection that hung may still get its answer: nobody may read that as the answer to another question.
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 await self._redis.connection_pool.disconnect(inuse_connections=False)

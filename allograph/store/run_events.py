@@ -80,6 +80,10 @@ class EventLog(Protocol):
 
     async def stop(self) -> None: ...
 
+    @property
+    def away(self) -> bool:
+        """Whether what was written cannot all be read now."""
+
     async def write(self, events: Sequence[StoredEvent]) -> None:
         """Append, and tell the other processes; writing an event again changes nothing."""
 
@@ -107,6 +111,8 @@ class EventLog(Protocol):
 
 class RunEvents:
     """The log in Postgres."""
+
+    away = False  # or reading raises
 
     def __init__(self, database: Database, notifications: Notifications) -> None:
         self.database = database
