@@ -35,6 +35,7 @@ from allograph.errors import ApiError
 from allograph.generated import interface, routes
 from allograph.handlers import thread_socket
 from allograph.handlers.pages import STATIC
+from allograph.handlers.run_requests import cron_request
 from allograph.http_options import ConfigurableHeadersMiddleware, HttpOptions, PrefixMiddleware, RequestLogMiddleware
 from allograph.mcp import Mcp
 from allograph.metrics import HttpFigures, Metrics
@@ -48,6 +49,7 @@ from allograph.runner.protocol.subscription import Subscriptions
 from allograph.runner.recorder import Recorder
 from allograph.runner.requests import new_id
 from allograph.runner.runner import Runner
+from allograph.runner.scheduler import Scheduler
 from allograph.runner.states import States
 from allograph.runner.thread_log import ThreadLog
 from allograph.runner.webhook_policy import WebhookPolicy
@@ -57,6 +59,7 @@ from allograph.server import INTERRUPT_GRACE_SECONDS
 from allograph.settings import Settings
 from allograph.store.assistants import Assistants, DefaultAssistant
 from allograph.store.checkpoints import Checkpoints
+from allograph.store.crons import Crons
 from allograph.store.database import Database, Notifications, migrate
 from allograph.store.items import Items, make_vectors
 from allograph.store.run_events import EventLog, RunEvents
@@ -84,6 +87,7 @@ class Parts:
     graphs: Graphs
     store: Items
     runner: Runner
+    scheduler: Scheduler
     handlers: interface.Handlers
 
 
@@ -101,7 +105,7 @@ def info() -> dict[str, Any]:
         "version": contract.UPSTREAM_VERSION,
         "langgraph_py_version": importlib.metadata.version("langgraph"),
         "flags": {
-            "assistants": True, "crons": False, "langsmith": False, "langsmith_tracing_replicas": False,
+            "assistants": True, "crons": True, "langsmith": False, "langsmith_tracing_replicas": False,
             "langsmith_tracing_session_on_runs": False,
         },
         "host": {"kind": "self-hosted", "project_id": None, "host_revision_id": None, "revision_id": None, "tenant_id": None},
@@ -145,11 +149,13 @@ def build(
         process_id, runs, checkpoints, streams, notifications, recorder, following, worker, webhooks, graph_ids=graphs.ids,
         thread_ttl=thread_ttl,
     )  # fmt: skip
+    crons = Crons(database)
+    scheduler = Scheduler(crons, runner, cron_request, settings.poll_seconds)
     states = States(threads, checkpoints, graphs, store)
     commands, subscriptions = Commands(runner, states, threads, checkpoints, thread_log), Subscriptions(following, runs)
     introspection = Introspection(graphs, store)
     return Parts(
-        database, graphs, store, runner,
+        database, graphs, store, runner, scheduler,
         interface.Handlers(
             assistants=handlers.Assistants(assistants, threads, graphs, introspection),
             threads=handlers.Threads(threads, checkpoints, states, runner),
@@ -157,6 +163,7 @@ def build(
             stateless_runs=handlers.StatelessRuns(runs, runner),
             a2a=handlers.A2A(Agents(assistants, Tasks(database), introspection, states, runner)),
             mcp=handlers.MCP(Mcp(assistants, introspection, runner)),
+            crons=handlers.Crons(crons, scheduler, runner),
             store=handlers.Store(store),
             system=handlers.System(database, Metrics(database, runner, http_figures or HttpFigures()), info()),
             streaming=handlers.Streaming(commands, subscriptions),
@@ -218,10 +225,12 @@ async def work(settings: Settings, config: Config, graphs: Graphs, conninfo: str
     loop.add_signal_handler(signal.SIGTERM, end, settings.shutdown_grace_seconds)
     loop.add_signal_handler(signal.SIGINT, end, min(INTERRUPT_GRACE_SECONDS, settings.shutdown_grace_seconds))
     await parts.runner.start()
+    parts.scheduler.start()
     log.info("executing %d runs at once of %s", settings.jobs_per_worker, ", ".join(graphs.ids))
     try:
         await stop.wait()
     finally:
+        await parts.scheduler.stop()
         await parts.runner.stop()
         await parts.store.stop()
         await database.close()
@@ -255,6 +264,8 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
         routes.register(app, parts.handlers, options.operations(routes.OPERATIONS))
         app.router.routes.extend(_extras(parts, options, custom))
         await parts.runner.start()
+        if works:
+            parts.scheduler.start()
         app.state.drain = parts.runner.drain
         app.state.drained = parts.runner.worker.drained if parts.runner.worker else None
         try:
@@ -263,6 +274,7 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
                 app.state.announce()
                 yield state
         finally:
+            await parts.scheduler.stop()
             await parts.runner.stop()
             await parts.store.stop()
             await database.close()

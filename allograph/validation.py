@@ -88,7 +88,10 @@ class JsonBody(Generic[T]):
         return self._checked(body) if body.strip() else None
 
     def _checked(self, body: bytes) -> T:
-        value = parsed(body)
+        return self.check(parsed(body))
+
+    def check(self, value: Any) -> T:
+        """`value` as the type. Raises `Invalid` when it is not of it."""
         try:
             return self._validate(value)  # type: ignore[no-any-return]
         except ValidationError as error:

@@ -1163,7 +1163,7 @@ OPERATIONS = (
         field="crons",
         name="create_cron",
         summary="Create Cron",
-        statuses=(200, 404, 413, 422, 501, 503),
+        statuses=(200, 400, 404, 413, 422, 501, 503),
         endpoint=_create_cron,
     ),
     Operation(
@@ -1223,7 +1223,7 @@ OPERATIONS = (
         field="crons",
         name="patch_cron",
         summary="Update Cron",
-        statuses=(200, 404, 413, 422, 501, 503),
+        statuses=(200, 400, 404, 413, 422, 501, 503),
         endpoint=_patch_cron,
     ),
     Operation(
@@ -1475,7 +1475,7 @@ OPERATIONS = (
         field="crons",
         name="create_thread_cron",
         summary="Create Thread Cron",
-        statuses=(200, 404, 413, 422, 501, 503),
+        statuses=(200, 400, 404, 413, 422, 501, 503),
         endpoint=_create_thread_cron,
     ),
     Operation(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from allograph.handlers.a2a import A2A
 from allograph.handlers.assistants import Assistants
+from allograph.handlers.crons import Crons
 from allograph.handlers.mcp import MCP
 from allograph.handlers.stateless_runs import StatelessRuns
 from allograph.handlers.streaming import Streaming
@@ -15,7 +16,7 @@ from allograph.handlers.system import System
 from allograph.handlers.thread_runs import ThreadRuns
 from allograph.handlers.threads import Threads
 
-__all__ = ["A2A", "HANDLER_CLASSES", "Assistants", "MCP", "StatelessRuns", "Store", "Streaming", "System", "ThreadRuns", "Threads"]
+__all__ = ["HANDLER_CLASSES", "A2A", "Assistants", "Crons", "MCP", "StatelessRuns", "Store", "Streaming", "System", "ThreadRuns", "Threads"]
 
 HANDLER_CLASSES: dict[str, type] = {
     "assistants": Assistants,
@@ -23,6 +24,7 @@ HANDLER_CLASSES: dict[str, type] = {
     "thread_runs": ThreadRuns,
     "stateless_runs": StatelessRuns,
     "a2a": A2A,
+    "crons": Crons,
     "mcp": MCP,
     "store": Store,
     "system": System,

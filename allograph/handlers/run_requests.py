@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+
 from pydantic import MISSING
 
 from allograph.errors import Invalid
 from allograph.generated import models
 from allograph.handlers.fields import address, given, plain, refuse_both
 from allograph.runner.requests import RunRequest
+from allograph.validation import JsonBody
 
 def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> RunRequest:
     """Raises `Invalid` for a value that asks for something which this version does not do: nothing is accepted and ignored."""
@@ -43,6 +47,30 @@ def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> R
         durability="exit" if exits else body.durability,
         checkpoint_during=not exits,
     )
+
+
+NOT_OF_RUNS = frozenset({"schedule", "timezone", "end_time", "enabled", "on_run_completed"})
+"""What the payload of a cron says beside what its runs are made from."""
+
+
+def cron_request(payload: Mapping[str, Any], on_thread: bool) -> RunRequest:
+    """The run that a tick of a cron asks for: its payload, read as the body of the request that creates such a run.
+
+    Raises `ApiError` for what that request would be refused for.
+    """
+    fields = {name: value for name, value in payload.items() if name not in NOT_OF_RUNS}
+    configurable = {**fields.get("config", {}).get("configurable", {})}
+    cron_id = configurable.pop("cron_id", None)
+    if "config" in fields:
+        fields["config"] = {**fields["config"], "configurable": configurable}
+    if on_thread:
+        return replace(run_request(_STATEFUL.check(fields)), cron_id=cron_id)
+    fields["on_completion"] = payload.get("on_run_completed", "delete")
+    return replace(run_request(_STATELESS.check(fields)), cron_id=cron_id)
+
+
+_STATEFUL = JsonBody[models.RunCreateStateful](models.RunCreateStateful)
+_STATELESS = JsonBody[models.RunCreateStateless](models.RunCreateStateless)
 
 
 def _nodes(value: Any, field: str) -> Any:

@@ -49,6 +49,8 @@ class RunRequest:
     """Refuse to run when an interrupt that the command answers does not wait any more."""
     webhook: str | None = None
     """A URL to call when the run has ended; checked when the run is accepted."""
+    cron_id: str | None = None
+    """The cron whose tick this is."""
     checkpoint_during: bool = True
     """The older form of `durability`: false means "exit"."""
 
@@ -91,11 +93,12 @@ def build_run(
     thread_id = thread_id or new_id()
     assistant_config: dict[str, Any] = assistant["config"].parsed()
     own = {"graph_id": assistant["graph_id"], "assistant_id": str(assistant["assistant_id"])}
+    cron = {"cron_id": request.cron_id} if request.cron_id else {}
     metadata = {
-        **assistant["metadata"], **(known or {}), **own, **(request.config.get("metadata") or {}), **request.metadata,
+        **assistant["metadata"], **(known or {}), **own, **cron, **(request.config.get("metadata") or {}), **request.metadata,
     }  # fmt: skip
     config, context = merged_config(request.config, request.context)
-    context = {**assistant["context"].parsed(), **context}
+    context = {**assistant["context"].parsed(), **context, **(cron if request.context is None else {})}
     settings = {key: value for key, value in {**assistant_config, **config}.items() if key not in ("configurable", "metadata")}
     thread_config = {**settings, "configurable": assistant_config.get("configurable", {})}
     if given := request.config.get("metadata"):
@@ -107,7 +110,7 @@ def build_run(
             **settings,
             "configurable": {
                 **assistant_config.get("configurable", {}), **config.get("configurable", {}),
-                **caller_configurable.get(), **request.checkpoint,
+                **caller_configurable.get(), **request.checkpoint, **cron,
                 "langgraph_auth_user": None, "langgraph_auth_user_id": "", "langgraph_auth_permissions": [],
                 "langgraph_request_id": str(request_id), "__request_start_time_ms__": int(time.time() * 1000),
                 "__after_seconds__": request.after_seconds,

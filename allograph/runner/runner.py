@@ -22,7 +22,7 @@ from allograph.runner.worker import Worker
 from allograph.store.assistants import default_assistant_id
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Notifications, Row
-from allograph.store.runs import CancelAction, ClaimedRun, Runs, RunStatus
+from allograph.store.runs import CancelAction, ClaimedRun, NewRun, Runs, RunStatus
 from allograph.store.ttl import Ttl
 
 log = logging.getLogger("allograph.runner")
@@ -135,8 +135,7 @@ class Runner:
         worker_id = self.worker.worker_id if self.worker and reserved else None
         try:
             if request.multitask_strategy in ("interrupt", "rollback"):
-                action: CancelAction = "rollback" if request.multitask_strategy == "rollback" else "interrupt"
-                row, others = await self.runs.create_instead(run, action, follower=follower, worker_id=worker_id)
+                row, others = await self.runs.create_instead(run, follower=follower, worker_id=worker_id)
             else:
                 row = await self.runs.create(run, only_if_idle=only_if_idle, follower=follower, worker_id=worker_id)
         finally:
@@ -160,8 +159,14 @@ class Runner:
         else:
             self._queued(request.after_seconds)
         if others:
-            self._cancelled(others, action)
+            self._cancelled(others, run.cancel_action)
         return AcceptedRun(row, Joined(run.run_id, run.thread_id, reader) if reader else None)
+
+    def accepted_within(self, run: NewRun, others: list[Row]) -> None:
+        """A run was accepted in a transaction of somebody else, and `others` were asked to end for it; both are committed."""
+        self._queued(run.after_seconds)
+        if others:
+            self._cancelled(others, run.cancel_action)
 
     async def accept_batch(self, requests: Sequence[RunRequest]) -> list[Row]:
         """Store several stateless runs, all or none."""

@@ -323,6 +323,11 @@ class NewRun:
     webhook: str | None = None
     """A URL that is called when the run has ended."""
 
+    @property
+    def cancel_action(self) -> CancelAction:
+        """How the other runs of the thread end, where this one comes in their place."""
+        return "rollback" if self.multitask_strategy == "rollback" else "interrupt"
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRun:
@@ -452,20 +457,30 @@ class Runs:
         return await self.database.fetch_one(_HAND_BACK, parameters) is not None
 
     async def create_instead(
-        self, run: NewRun, action: CancelAction, *, follower: UUID | None = None, worker_id: UUID | None = None
+        self, run: NewRun, *, follower: UUID | None = None, worker_id: UUID | None = None
     ) -> tuple[Row | None, list[Row]]:
         """Accept a run and ask the active ones of its thread to end, both or neither; answer the run and those others."""
 
         async def create() -> tuple[Row | None, list[Row]]:
             async with self.database.transaction() as connection:
-                cursor = await connection.execute(_creating(run), _creation(run, False, follower, worker_id))
-                row = await cursor.fetchone()
-                if row is None:
-                    return None, []
-                where = {"thread_id": run.thread_id, "run_id": run.run_id}
-                return row, await _cancelled(connection, _CANCEL_OTHERS, where, action)
+                return await self.create_within(connection, run, follower=follower, worker_id=worker_id)
 
         return await again(create)
+
+    async def create_within(
+        self, connection: Connection, run: NewRun, *, follower: UUID | None = None, worker_id: UUID | None = None
+    ) -> tuple[Row | None, list[Row]]:
+        """Accept a run, by its multitask strategy, in an open transaction; answer it and those that were asked to end for it.
+
+        No run: there is no such thread, or it is busy and the strategy is to reject then.
+        """
+        only_if_idle = run.multitask_strategy == "reject"
+        cursor = await connection.execute(_creating(run), _creation(run, only_if_idle, follower, worker_id))
+        row = await cursor.fetchone()
+        if row is None or run.multitask_strategy not in ("interrupt", "rollback"):
+            return row, []
+        where = {"thread_id": run.thread_id, "run_id": run.run_id}
+        return row, await _cancelled(connection, _CANCEL_OTHERS, where, run.cancel_action)
 
     async def cancel(self, thread_id: UUID, run_ids: Sequence[UUID], action: CancelAction) -> list[Row]:
         """End pending runs, ask running ones to end; answer those that were active. A pending run that is rolled back is gone."""

@@ -48,6 +48,8 @@ DEVIATIONS = {
     ("POST /threads/{thread_id}/copy", "status 400"): "as above",
     ("POST /threads/{thread_id}/commands", '"type" is a required property'): "what is no JSON gets the error body of commands",
     ("POST /threads/{thread_id}/commands", "oneOf"): "an id that is no integer is not sent back",
+    ("POST /runs/crons", 'is not a "date-time"'): "an end is a time",
+    ("PATCH /runs/crons/{cron_id}", 'is not a "date-time"'): "as above",
     ("PUT /store/items", "without a content type"): "errors are JSON",
     ("GET /store/items", "without a content type"): "as above",
     ("DELETE /store/items", "without a content type"): "as above",
@@ -63,6 +65,8 @@ DEVIATIONS = {
 REFUSED = {
     "invalid.nul": "NUL characters cannot be stored",
     "runs.list_wrong": "an unknown status is no filter",
+    "crons.create_wrong": "an end is a time in a time zone",
+    "crons.patch_wrong": "as above",
     "store.delete": "every item has a namespace",
     "store.namespaces_wrong": "a page has rows, a namespace labels",
     "store.put_ttl": "a time to live ends in the future",
