@@ -1,6 +1,8 @@
 """The log of events in Redis Streams, with the one in Postgres behind it.
 
-A run has a stream of its events, whose ids are their numbers; a thread has one that says which event of which run came when.
+A run has a stream of its events and a thread has one that says which events of which run came when. An entry holds all that one
+write brings of a run, and its id is that of the last of them, a number of the run or an id of the thread: an entry for each event
+costs three times as much.
 Both go when nobody has written to them for as long as a run may take and events are kept. Other processes hear of new events on
 one channel.
 
@@ -14,7 +16,8 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -22,6 +25,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 
+from allograph.encoding import dumps, loads
 from allograph.store.database import Row
 from allograph.store.run_events import PAGE, RunEvents, StoredEvent
 
@@ -36,6 +40,8 @@ PATIENCE = 2.0
 """Seconds that an answer of Redis may take; then it counts as away."""
 AWAY_SECONDS = 2.0
 """How long Redis is not asked again after it was away."""
+ENTRIES = 16
+"""How many entries are read at first; each may hold any number of events."""
 LOOK_SECONDS = 1.0
 """How long it is believed that Postgres has no events either."""
 
@@ -82,13 +88,16 @@ class RedisEvents:
 
     async def _append(self, events: Sequence[StoredEvent]) -> bool:
         pipeline = self._redis.pipeline(transaction=False)
+        of_runs: dict[UUID, list[StoredEvent]] = {}
         for event in events:
-            fields = {"i": event.id, "n": event.name, "d": event.data, "t": event.thread_seq, "a": event.at}
-            pipeline.xadd(_of_run(event.run_id), fields, id=f"{event.seq}-0")
-            oldest = event.id - 1000 * self.keep_ms
+            of_runs.setdefault(event.run_id, []).append(event)
+        for run_id, together in of_runs.items():
+            first, last = together[0], together[-1]
+            pipeline.xadd(_of_run(run_id), _packed(together), id=f"{last.seq}-0")
+            oldest = last.id - 1000 * self.keep_ms
             pipeline.xadd(
-                _of_thread(event.thread_id), {"r": event.run_id.bytes, "s": event.seq}, id=f"{event.id}-0", minid=f"{oldest}-0",
-                approximate=True,
+                _of_thread(last.thread_id), {"r": run_id.bytes, "f": first.seq, "l": last.seq}, id=f"{last.id}-0",
+                minid=f"{oldest}-0", approximate=True,
             )  # fmt: skip
         for key in {_of_run(event.run_id) for event in events} | {_of_thread(event.thread_id) for event in events}:
             pipeline.pexpire(key, self.keep_ms)
@@ -103,7 +112,7 @@ class RedisEvents:
     # -- reading --------------------------------------------------------------------------------------------------------------
 
     async def of_run(self, run_id: UUID, after: int) -> list[Row]:
-        rows = await self._ask(lambda: self._run_rows(run_id, after + 1, "+", PAGE)) or []
+        rows = await self._ask(lambda: self._run_rows(run_id, after + 1, "+")) or []
         if await self._has_spilled():
             rows = _merged(rows, await self.behind.of_run(run_id, after), "seq")
         return rows
@@ -129,33 +138,35 @@ class RedisEvents:
             tails.append(await self.behind.tail(thread_id))
         return max((tail for tail in tails if tail), key=lambda tail: tail["id"], default=None)
 
-    async def _run_rows(self, run_id: UUID, first: int, last: int | str, count: int | None) -> list[Row]:
-        upto = last if isinstance(last, str) else f"{last}-0"
-        found = await self._redis.xrange(_of_run(run_id), f"{first}-0", upto, count=count)
-        return [
-            {
-                "run_id": run_id, "seq": int(entry.partition(b"-")[0]), "id": int(fields[b"i"]), "name": fields[b"n"].decode(),
-                "data": fields[b"d"], "thread_seq": int(fields[b"t"]), "at": int(fields[b"a"]),
-            }
-            for entry, fields in found
-        ]  # fmt: skip
+    async def _run_rows(self, run_id: UUID, first: int, last: int | str) -> list[Row]:
+        """The events from number `first` on, in whole entries: `PAGE` or more, or all up to the entry `last`."""
+        rows: list[Row] = []
+        upto, count = last if isinstance(last, str) else f"{last}-0", ENTRIES
+        while len(rows) < PAGE:
+            found = await self._redis.xrange(_of_run(run_id), f"{rows[-1]['seq'] + 1 if rows else first}-0", upto, count=count)
+            rows += [row for _, fields in found for row in _unpacked(run_id, fields) if row["seq"] >= first]
+            if len(found) < count:
+                break
+            count *= 2
+        return rows
 
     async def _thread_rows(self, thread_id: UUID, after: int) -> list[Row]:
         entries = await self._redis.xrange(_of_thread(thread_id), f"{after + 1}-0", "+", count=PAGE)
-        spans: list[tuple[UUID, int, int]] = []
-        """Run, first and last number: the events of one run stand together."""
-        for _, fields in entries:
-            run_id, seq = UUID(bytes=fields[b"r"]), int(fields[b"s"])
-            if spans and spans[-1][0] == run_id:
-                spans[-1] = (run_id, spans[-1][1], seq)
-            else:
-                spans.append((run_id, seq, seq))
-        return [row for run_id, first, last in spans for row in await self._run_rows(run_id, first, last, None)]
+        rows: list[Row] = []
+        for run_id, group in groupby(entries, key=lambda entry: UUID(bytes=entry[1][b"r"])):
+            together = list(group)
+            first, last = int(together[0][1][b"f"]), int(together[-1][1][b"l"])
+            while first <= last and (found := await self._run_rows(run_id, first, last)):
+                rows += [row for row in found if row["id"] > after]
+                if len(rows) >= PAGE:
+                    return rows
+                first = found[-1]["seq"] + 1
+        return rows
 
     async def _tail(self, thread_id: UUID) -> Row | None:
         for _, fields in await self._redis.xrevrange(_of_thread(thread_id), count=1):
-            seq = int(fields[b"s"])
-            for row in await self._run_rows(UUID(bytes=fields[b"r"]), seq, seq, 1):
+            last = int(fields[b"l"])
+            for row in await self._run_rows(UUID(bytes=fields[b"r"]), last, last):
                 return row
         return None
 
@@ -232,6 +243,22 @@ def _of_run(run_id: UUID) -> str:
 
 def _of_thread(thread_id: UUID) -> str:
     return f"{PREFIX}thread:{thread_id}"
+
+
+def _packed(events: Sequence[StoredEvent]) -> dict[str, bytes]:
+    """An entry: what is known of each event, and the data of all of them behind one another."""
+    heads = [(event.seq, event.id, event.thread_seq, event.at, len(event.data), event.name) for event in events]
+    return {"h": dumps(heads), "d": b"".join(event.data for event in events)}
+
+
+def _unpacked(run_id: UUID, fields: Mapping[bytes, bytes]) -> Iterator[Row]:
+    data, begin = fields[b"d"], 0
+    for seq, id_, thread_seq, at, length, name in loads(fields[b"h"]):
+        yield {
+            "run_id": run_id, "seq": seq, "id": id_, "name": name, "data": data[begin : begin + length], "thread_seq": thread_seq,
+            "at": at,
+        }  # fmt: skip
+        begin += length
 
 
 def _merged(one: list[Row], other: list[Row], key: str) -> list[Row]:
