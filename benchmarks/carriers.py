@@ -2,9 +2,9 @@
 
     python -m benchmarks.carriers
 
-`serve` (no carrier: memory), `api` + 1 worker over Postgres and the same with Redis take turns. `flood`: runs that stream as fast as
-they can, events per second that the clients get together. `paced`: one event each 10 ms, and how long after it was sent a client had it;
-all processes read the same clock.
+`serve` (no carrier: memory), `api` + 1 worker over Postgres and the same with Redis take turns. `flood`: runs that stream as
+fast as they can, and how many events per second the clients get together. `paced`: one event each 10 ms, and how long after it
+was sent a client had it; all processes read the same clock.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ async def stream(url: str, events: int, pause: float) -> list[tuple[float, float
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=16 * 1024 * 1024)
     body = json.dumps({"assistant_id": "ticks", "input": {"events": events, "pause": pause}, "stream_mode": "custom"}).encode()
-    head = f"POST /runs/stream HTTP/1.1\r\nhost: bench\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-    writer.write(head.encode() + b"\r\n" + body)
+    head = "POST /runs/stream HTTP/1.1\r\nhost: bench\r\nconnection: close\r\ncontent-type: application/json\r\n"
+    writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
     seen = []
     try:
         async for line in reader:
@@ -85,9 +85,8 @@ def main() -> None:
                     row = (rate, quantile(took, 0.5), quantile(took, 0.95), cpu * 1e6 / len(took))
                     found.setdefault((case, runs, name), []).append(row)
                     print(f"  {case} @{runs} {name:16} {row[0]:9.0f}/s {row[1]:8.2f} ms", file=sys.stderr, flush=True)
-    print(
-        "| | runs at once | carrier | events/s | on the way, p50 ms | p95 ms | CPU µs of an event |\n|---|---:|---|---:|---:|---:|---:|"
-    )
+    print("| | runs at once | carrier | events/s | on the way, p50 ms | p95 ms | CPU µs of an event |")
+    print("|---|---:|---|---:|---:|---:|---:|")
     for (case, runs, name), rows in sorted(found.items(), key=lambda item: item[0][:2]):
         rate, p50, p95, cpu = (statistics.median(column) for column in zip(*rows, strict=True))
         print(f"| {case} | {runs} | {name} | {rate:.0f} | {p50:.1f} | {p95:.1f} | {cpu:.0f} |")

@@ -18,8 +18,19 @@ from pathlib import Path
 import uvloop
 
 from allograph.store.embedded import EmbeddedPostgres
-from benchmarks.contestants import CONFIG, DEPLOYMENTS, database, deployed, floor, null_server
-from benchmarks.contestants import cpu_seconds, database_cpu_seconds, listener, memory, postmaster_of
+from benchmarks.contestants import (
+    CONFIG,
+    DEPLOYMENTS,
+    cpu_seconds,
+    database,
+    database_cpu_seconds,
+    deployed,
+    floor,
+    listener,
+    memory,
+    null_server,
+    postmaster_of,
+)
 from benchmarks.floor import WARM_UP as FLOOR_WARM_UP
 from benchmarks.load import INPUTS, OPERATIONS, Sample, measure
 from scripts.oracle import EXECUTABLE, oracle

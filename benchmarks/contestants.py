@@ -77,11 +77,11 @@ def database(uri: str, name: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def deployed(key: str, uri: str, folder: Path, jobs: int = 10) -> Iterator[Running]:
-    """One of `DEPLOYMENTS` on a database of its own, with its logs in `folder`."""
+def deployed(key: str, uri: str, folder: Path, jobs: int = 10, name: str | None = None) -> Iterator[Running]:
+    """One of `DEPLOYMENTS` on a database of its own, named after it or `name`, with its logs in `folder`."""
     deployment = DEPLOYMENTS[key]
     with contextlib.ExitStack() as stack:
-        own = stack.enter_context(database(uri, key.replace("+", "_")))
+        own = stack.enter_context(database(uri, name or key.replace("+", "_")))
         environment = {
             "DATABASE_URI": own, "N_JOBS_PER_WORKER": str(jobs), "ALLOGRAPH_POOL_SIZE": str(POOL_SIZE),
             "ALLOGRAPH_CHECK_CONTRACT": "0",
@@ -91,7 +91,7 @@ def deployed(key: str, uri: str, folder: Path, jobs: int = 10) -> Iterator[Runni
             server = RedisProcess()
             stack.callback(server.kill)
             redis, environment["REDIS_URI"] = server.process.pid, server.url
-        log = folder / f"{key}.log"
+        log = folder / f"{name or key}.log"
         command = "api" if deployment.workers else "serve"
         url, pid = stack.enter_context(_server(command, environment, log))
         pids = [pid, *(stack.enter_context(_worker(environment, folder, f"{key}-{n}")) for n in range(deployment.workers))]
