@@ -1,0 +1,133 @@
+"""The log of events in Redis, directly: pages, their order, and what Postgres holds of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from uuid import UUID
+
+import pytest
+
+from allograph.runner.requests import new_id
+from allograph.store.database import Database, Notifications
+from allograph.store.embedded import EmbeddedPostgres
+from allograph.store.redis_events import RedisEvents
+from allograph.store.run_events import PAGE, EventLog, RunEvents, StoredEvent
+from tests.redis_process import RedisProcess
+from tests.server_process import data_folder
+from tests.watching import aeventually
+
+LONG = 2 * PAGE + 700
+
+
+@pytest.fixture(scope="module")
+def conninfo() -> Iterator[str]:
+    with data_folder() as folder, EmbeddedPostgres(folder / "data") as uri:
+        yield uri
+
+
+@pytest.fixture
+async def database(conninfo: str) -> AsyncIterator[Database]:
+    database = Database(conninfo, 4)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisProcess]:
+    running = RedisProcess()
+    yield running
+    running.go_on()
+    running.kill()
+
+
+@pytest.fixture(params=["postgres", "redis"])
+async def events(request: pytest.FixtureRequest, database: Database, redis: RedisProcess) -> AsyncIterator[EventLog]:
+    in_postgres = RunEvents(database, Notifications(database))
+    one: EventLog = in_postgres if request.param == "postgres" else RedisEvents(redis.url, in_postgres, keep_seconds=60)
+    yield one
+    await one.stop()
+
+
+class Thread:
+    """Writes events as a worker does: numbered in their run, with ids that grow in the thread."""
+
+    def __init__(self) -> None:
+        self.thread_id = new_id()
+        self.id = time.time_ns() // 1000
+        self.written: list[StoredEvent] = []
+
+    def batch(self, run_id: UUID, count: int, first: int) -> list[StoredEvent]:
+        made = []
+        for seq in range(first, first + count):
+            self.id += 1
+            data = b'{"n":%d,"text":"\xc3\xa4"}' % seq
+            made.append(StoredEvent(self.thread_id, self.id, run_id, seq, f"custom|node:{seq}", data, seq, self.id // 1000))
+        self.written += made
+        return made
+
+    async def check(self, events: EventLog) -> None:
+        """Every way of reading gives what was written, wherever it begins."""
+        for run_id in dict.fromkeys(event.run_id for event in self.written):
+            wanted = [(event.seq, event.name, event.data) for event in self.written if event.run_id == run_id]
+            for after in (0, 1, 7, PAGE - 1, PAGE, len(wanted) - 1, len(wanted)):
+                found, last = [], after
+                while rows := await events.of_run(run_id, last):
+                    found += [(row["seq"], row["name"], row["data"]) for row in rows]
+                    last = rows[-1]["seq"]
+                assert found == wanted[after:]
+            assert await events.last_of_run(run_id) == len(wanted)
+        for after in (0, 3, PAGE + 5, len(self.written) - 2):
+            read: list[int] = []
+            last = self.written[after].id
+            while rows := await events.of_thread(self.thread_id, last):
+                read += [row["id"] for row in rows]
+                last = rows[-1]["id"]
+            assert read == [event.id for event in self.written[after + 1 :]]
+        tail = await events.tail(self.thread_id)
+        assert tail is not None
+        end = self.written[-1]
+        assert (tail["run_id"], tail["seq"], tail["id"]) == (end.run_id, end.seq, end.id)
+        assert await events.last_of_thread(self.thread_id) == end.id
+
+
+async def test_pages_begin_anywhere(events: EventLog) -> None:
+    """Batches of very different sizes, events of other threads between them, and every batch written twice."""
+    thread, other = Thread(), Thread()
+    elsewhere = new_id()
+    for run_id in (new_id(), new_id()):
+        first = 1
+        for size in (1, 3, 500, 1, 1, LONG - 600, 94):
+            mine = thread.batch(run_id, size, first)
+            first += size
+            mixed = [*mine[: size // 2], *other.batch(elsewhere, 2, len(other.written) + 1), *mine[size // 2 :]]
+            await events.write(mixed)
+            await events.write(mixed)
+    await thread.check(events)
+    await events.delete_of_threads([thread.thread_id])
+    assert await events.of_thread(thread.thread_id, 0) == []
+    assert await events.tail(thread.thread_id) is None
+    assert len(await events.of_thread(other.thread_id, 0)) == len(other.written)
+
+
+async def test_what_went_to_postgres_and_what_to_redis_is_one_log(database: Database, redis: RedisProcess) -> None:
+    """Redis hangs in the middle of a run and goes on later: nothing is missing, nothing comes twice."""
+    events = RedisEvents(redis.url, RunEvents(database, Notifications(database)), keep_seconds=60)
+    thread, run_id = Thread(), new_id()
+    await events.write(thread.batch(run_id, LONG, 1))
+    redis.pause()
+    await events.write(thread.batch(run_id, LONG, LONG + 1))
+    assert events.away
+    redis.go_on()
+
+    async def back() -> bool:
+        await events.last_of_run(run_id)
+        return not events.away
+
+    await aeventually(back)
+    await events.write(thread.batch(run_id, 5, 2 * LONG + 1))
+    rows = await database.fetch_one("SELECT count(*) AS n FROM run_events WHERE run_id = %s", [run_id])
+    assert rows == {"n": LONG}
+    await thread.check(events)
+    await events.stop()
