@@ -55,7 +55,7 @@ def read(body: bytes) -> Message | None:
         raise RpcError(INVALID_REQUEST, "id must be a string or a number")
     if value.get("jsonrpc") != "2.0":
         raise RpcError(INVALID_REQUEST, f'jsonrpc is {shortened(value.get("jsonrpc"))}; expected "2.0"', request_id)
-    if "method" not in value and ("result" in value or "error" in value):
+    if "method" not in value and ("result" in value) != ("error" in value):
         return None
     if "id" in value and request_id is None:
         raise RpcError(INVALID_REQUEST, "id is null; leave it out of a notification, and give a request a string or a number")

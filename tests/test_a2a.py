@@ -273,6 +273,7 @@ def message(**fields: Any) -> dict[str, Any]:
     ("SendMessage", message(role="ROLE_USER", parts=[{"url": "http://x"}]), -32005, "parts[0]"),
     ("message/send", message(parts=[{"kind": "video"}]), -32005, "parts[0]"),
     ("message/send", message(role="boss"), -32602, "role"),
+    ("message/send", message(role={}), -32602, "role"),
     ("message/send", message(messageId=None), -32602, "messageId"),
     ("message/send", message(taskId="zzz"), -32001, "zzz"),
     ("message/send", message(metadata=[]), -32602, "metadata"),
@@ -304,7 +305,9 @@ def test_what_is_no_request_is_an_error(http: httpx.Client, body: bytes, code: i
 def test_accept_and_versions(http: httpx.Client) -> None:
     url = f"/a2a/{default_assistant_id('chat')}"
     stream = {"jsonrpc": "2.0", "id": "1", "method": "message/stream", "params": message()}
-    assert http.post(url, json=stream, headers={"accept": "application/json"}).status_code == 400
+    refused = http.post(url, json=stream, headers={"accept": "application/json"}).json()["error"]
+    assert refused["code"] == -32600
+    assert "text/event-stream" in refused["message"]
     assert rpc(http, "tasks/get", {"id": "x"}, headers={"a2a-version": "9.9"})["error"]["code"] == -32009
     unknown = http.post(f"/a2a/{uuid.uuid4()}", json={"jsonrpc": "2.0", "id": "1", "method": "message/send", "params": message()})
     assert "not found" in unknown.json()["error"]["message"]

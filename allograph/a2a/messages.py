@@ -131,7 +131,7 @@ def read_message(params: dict[str, Any], version: Version) -> Said:
     message = incoming(params["message"], version)
     message_id = text(message, "messageId", where)
     role = message.get("role")
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         raise RpcError(INVALID_PARAMS, f'{where}.role is {shortened(role)}; expected "user" or "agent"')
     texts, data = _parts(message.get("parts"), where)
     return Said(

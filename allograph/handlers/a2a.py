@@ -16,6 +16,7 @@ from allograph.a2a.messages import PUSH_NOT_SUPPORTED, VERSION_NOT_SUPPORTED
 from allograph.encoding import dumps
 from allograph.errors import BadRequest, NotFound
 from allograph.generated import interface, models
+from allograph.handlers.fields import accepts
 from allograph.json_rpc import INTERNAL_ERROR, INVALID_REQUEST, Message, RpcError
 from allograph.replies import EventStream, Json, LateJson
 from allograph.runner.events import SlowReaderError
@@ -139,6 +140,6 @@ def _check_version(request: Request) -> None:
 
 
 def _check_accept(request: Request, media_type: str) -> None:
-    accept = request.headers.get("accept", "*/*").lower()
-    if not any(one in accept for one in (media_type, f"{media_type.partition('/')[0]}/*", "*/*")):
-        raise BadRequest(f"Accept is {accept[:100]!r}; it must include {media_type} for this method")
+    accept = request.headers.get("accept") or "*/*"
+    if not accepts(accept, media_type):
+        raise RpcError(INVALID_REQUEST, f"Accept is {accept[:100]!r}; it must include {media_type} for this method")

@@ -63,6 +63,12 @@ def checkpoint_id(value: Any) -> str:
         raise Invalid(f"checkpoint_id is {str(value)[:100]!r}; expected the UUID of a checkpoint") from None
 
 
+def accepts(accept: str, media_type: str) -> bool:
+    """Whether the header `Accept` takes a media type."""
+    accept = accept.lower()
+    return any(one in accept for one in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"))
+
+
 def minimal(request: Request) -> bool:
     """The client asked not to be sent what it just changed."""
     return "return=minimal" in request.headers.get("prefer", "").replace(" ", "")

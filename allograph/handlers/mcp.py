@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid4
 from allograph import json_rpc
 from allograph.errors import Invalid, NotFound
 from allograph.generated import interface
+from allograph.handlers.fields import accepts
 from allograph.json_rpc import INVALID_REQUEST, Message, RpcError
 from allograph.mcp import PROTOCOL_VERSIONS, Mcp, ToolCall, progress_token
 from allograph.replies import Accepted, EventStream, Json, LateJson, NoContent
@@ -73,10 +74,8 @@ class MCP(interface.MCP):
 
 def _accepted(request: Request) -> tuple[bool, bool]:
     """Whether the client reads JSON, and whether it reads event streams."""
-    accept = request.headers.get("accept", "*/*")
-    ranges = {one.partition(";")[0].strip().lower() for one in accept.split(",")}
-    json = bool(ranges & {"application/json", "application/*", "*/*"})
-    events = bool(ranges & {"text/event-stream", "text/*", "*/*"})
+    accept = request.headers.get("accept") or "*/*"
+    json, events = accepts(accept, "application/json"), accepts(accept, "text/event-stream")
     if not (json or events):
         raise RpcError(INVALID_REQUEST, f"Accept is {accept[:100]!r}; it must name application/json or text/event-stream")
     return json, events
