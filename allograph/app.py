@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from allograph import contract, handlers
 from allograph.a2a.agents import Agents
 from allograph.body_limit import BodyLimitMiddleware
+from allograph.capacity import CapacityMiddleware
 from allograph.config import Config
 from allograph.contract_check import ContractCheckMiddleware
 from allograph.custom_app import CustomApp, load_custom_app
@@ -211,7 +212,7 @@ async def work(settings: Settings, config: Config, graphs: Graphs, conninfo: str
     """Execute runs until this process is told to stop, without serving anything."""
     policy, embeddings = WebhookPolicy.of(config), load_embeddings(config)
     await prepare(config, conninfo)
-    database = Database(conninfo, settings.pool_size)
+    database = Database(conninfo, settings.pool_size, settings.pool_seconds)
     await database.open()
     parts = build(settings, config, policy, embeddings, graphs, database)
     parts.store.start()
@@ -255,7 +256,7 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        database = Database(conninfo, settings.pool_size)
+        database = Database(conninfo, settings.pool_size, settings.pool_seconds)
         await database.open()
         parts = build(settings, config, policy, embeddings, graphs, database, works=works, http_figures=http_figures)
         parts.store.start()
@@ -289,15 +290,18 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
         },
     )  # fmt: skip
     app.state.announce = lambda: None
-    app.state.entry = _entry(app, config, options, custom, http_figures)
+    app.state.entry = _entry(app, settings, config, options, custom, http_figures)
     return app
 
 
-def _entry(app: FastAPI, config: Config, options: HttpOptions, custom: CustomApp | None, http_figures: HttpFigures) -> ASGIApp:
+def _entry(
+    app: FastAPI, settings: Settings, config: Config, options: HttpOptions, custom: CustomApp | None, http_figures: HttpFigures
+) -> ASGIApp:
     """What the HTTP server calls: our application, with what every request passes around it and around a project's own."""
     requests: ASGIApp = custom.around(app) if custom else app
     if options.prefix:
         requests = PrefixMiddleware(requests, options.prefix)
+    requests = CapacityMiddleware(requests, settings.max_open_requests)
     requests = CORSMiddleware(requests, **_cors(config))
     if options.logged:
         requests = RequestLogMiddleware(requests, options.logged)

@@ -39,6 +39,14 @@ class Settings(BaseSettings):
         20, ge=2, validation_alias=AliasChoices("ALLOGRAPH_POOL_SIZE", "LANGGRAPH_POSTGRES_POOL_MAX_SIZE"),
         description="Most database connections of one process.",
     )  # fmt: skip
+    pool_seconds: float = Field(
+        30, gt=0, validation_alias="ALLOGRAPH_POOL_TIMEOUT_SECONDS",
+        description="How long a request waits for a free database connection before it is answered with 503.",
+    )  # fmt: skip
+    max_open_requests: int = Field(
+        5000, ge=1, validation_alias="ALLOGRAPH_MAX_OPEN_REQUESTS",
+        description="Requests and streams that one process has open at once; further ones are answered with 503.",
+    )  # fmt: skip
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="ALLOGRAPH_MAX_BODY_BYTES")
     check_contract: bool = Field(
         False, validation_alias="ALLOGRAPH_CHECK_CONTRACT", description="Check every reply against the contract."

@@ -100,10 +100,10 @@ class Database:
     as they are.
     """
 
-    def __init__(self, conninfo: str, pool_size: int) -> None:
+    def __init__(self, conninfo: str, pool_size: int, wait_seconds: float = 30) -> None:
         self.conninfo = conninfo
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            conninfo, min_size=min(4, pool_size), max_size=pool_size, open=False, timeout=30, configure=_configure,
+            conninfo, min_size=min(4, pool_size), max_size=pool_size, open=False, timeout=wait_seconds, configure=_configure,
             # The pool doubles the pause between its tries for this long, then tries again when somebody asks: no long wait for a
             # database that is back.
             reconnect_timeout=10, check=_check,
