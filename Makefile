@@ -7,7 +7,7 @@ UV_PIP  = uv pip install --quiet --python
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-clients check format lock regen regen-check upgrade upgrade-pages capabilities capabilities-check capture parity parity-record \
-  bench oracle oracle-setup oracle-lock fuzz fuzz-long clean
+  bench oracle oracle-setup oracle-lock fuzz fuzz-long chaos clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -106,6 +106,15 @@ fuzz: setup ## fuzz a live server against its contract; SEED=random for other re
 fuzz-long: SEED = random
 fuzz-long: setup ## the same for an hour
 	@$(FUZZ) --minutes 60
+
+# ---- processes that die
+
+SECONDS ?= 600
+# Without a seed of its own, one that nobody knows before; it is printed.
+CHAOS = $(BIN)/python -m tests.chaos --seconds $(SECONDS) $(if $(filter file,$(origin SEED)),,--seed $(SEED))
+
+chaos: setup ## kill and pause servers, workers and Postgres under load, and check what came of every run; SECONDS=90 SEED=1
+	@$(CHAOS)
 
 # ---- pinned versions
 

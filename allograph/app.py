@@ -268,7 +268,7 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
         if works:
             parts.scheduler.start()
         app.state.drain = parts.runner.drain
-        app.state.drained = parts.runner.worker.drained if parts.runner.worker else None
+        app.state.drained = parts.runner.drained
         try:
             async with contextlib.AsyncExitStack() as stack:
                 state = await stack.enter_async_context(custom.lifespan()) if custom else {}

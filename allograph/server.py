@@ -52,9 +52,9 @@ def bind(host: str, port: int | None) -> socket.socket:
     raise StartupError(f"No port from {DEFAULT_PORT} to {last} is free on {host}; choose one with --port.")
 
 
-ELSEWHERE_SECONDS = 2.0
-"""How long, once nothing executes here any more, replies may wait for what happens elsewhere or never ends: streams of whole
-threads, and of runs in the queue."""
+ENDLESS_SECONDS = 2.0
+"""How long, once every run that somebody here waits for has ended or has nobody to execute it, replies may go on that would never
+end: streams of whole threads."""
 
 
 class Server(uvicorn.Server):
@@ -85,7 +85,7 @@ class Server(uvicorn.Server):
     async def _cut_off_what_waits(self) -> None:
         if drained := getattr(self.app.state, "drained", None):
             await drained()
-        await asyncio.sleep(min(ELSEWHERE_SECONDS, self.grace_seconds))
+        await asyncio.sleep(min(ENDLESS_SECONDS, self.grace_seconds))
         for task in self.server_state.tasks:
             task.cancel()
 

@@ -260,11 +260,22 @@ def without_database(data_dir: Path) -> Callable[[], AbstractContextManager[None
         os.kill(guardian, signal.SIGSTOP)
         try:
             os.kill(postmaster(data_dir), signal.SIGKILL)
+            eventually(lambda: not postgres_processes(data_dir))  # those that served connections notice it by and by
             yield
         finally:
             os.kill(guardian, signal.SIGCONT)
 
     return without
+
+
+def postgres_processes(data_dir: Path) -> list[str]:
+    """Those of the database below a data folder that have not ended."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(place / "cwd") == str(data_dir.resolve() / "postgres" / "data"):
+                found.append(place.name)
+    return found
 
 
 def readable(place: Path) -> bytes:

@@ -27,9 +27,16 @@ def run_status(http: httpx.Client, thread_id: str, run_id: str) -> str:
 
 
 def ended(http: httpx.Client, thread_id: str, run_id: str, seconds: float = PATIENCE) -> str:
-    """The status in which a run ended."""
-    status = eventually(lambda: (status := run_status(http, thread_id, run_id)) not in ("pending", "running") and status, seconds)
-    return str(status)
+    """The status in which a run ended. A database that is away for a moment is waited for."""
+
+    def status() -> str | None:
+        answer = http.get(f"/threads/{thread_id}/runs/{run_id}")
+        if answer.status_code == 503:
+            return None
+        shown = str(answer.raise_for_status().json()["status"])
+        return None if shown in ("pending", "running") else shown
+
+    return str(eventually(status, seconds))
 
 
 def new_thread(http: httpx.Client) -> str:

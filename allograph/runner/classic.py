@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator, Iterator
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
@@ -38,8 +39,9 @@ async def drive(
         "subgraphs": subgraphs,
     }
     if "events" not in modes:
-        async for chunk in graph.astream(payload, config, **options):
-            yield chunk if subgraphs else ((), *chunk)
+        async with contextlib.aclosing(cast(AsyncGenerator[Any, None], graph.astream(payload, config, **options))) as chunks:
+            async for chunk in chunks:
+                yield chunk if subgraphs else ((), *chunk)
         return
     root = str(run_id)
     async for event in graph.astream_events(payload, config, version="v2", **options):

@@ -16,6 +16,7 @@ from itertools import islice
 from uuid import UUID
 
 from allograph.encoding import dumps
+from allograph.store.run_events import follows
 
 MAX_BACKLOG = 16 * 1024 * 1024
 """Bytes of unread events that a run keeps for its slowest reader."""
@@ -24,7 +25,7 @@ MAX_BACKLOG = 16 * 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class Event:
     seq: int
-    """1 for the first event of the run, without gaps."""
+    """1 for the first event of the run, without gaps within an attempt."""
     name: str
     """What follows `event:` on the wire: a stream mode, with the namespace of a subgraph behind `|`."""
     frame: bytes
@@ -78,6 +79,8 @@ class RunStream:
         """Takes number, name and data of each event that is appended, for readers in other processes."""
         self.throttle: Callable[[], Awaitable[None]] | None = None
         """Makes the run wait when what is written down piles up."""
+        self.flush: Callable[[], Awaitable[None]] | None = None
+        """Waits until what was appended is written down."""
         self.catching_up = asyncio.Lock()
         """Held while what another process wrote down is fed."""
         self.gapless = False
@@ -110,7 +113,7 @@ class RunStream:
         """An event that another process wrote down; one that was fed before is passed over."""
         if seq < self._next:
             return
-        if self.gapless and seq > self._next and self._readers:
+        if self.gapless and not follows(seq, self._next - 1) and self._readers:
             self._keep(Event(seq - 1, "error", frame("error", lost_events(self._next, seq - 1))))
         self.gapless = True
         self._next = seq + 1
@@ -185,7 +188,7 @@ class RunStream:
     def _unread(self, position: int) -> list[Event]:
         if not self._events or position >= self._next:
             return []
-        # Numbers are without gaps but where another process began to write down in the middle of a run.
+        # Numbers are without gaps but between attempts, and where another process began to write down in the middle of a run.
         start = min(max(0, position - self._events[0].seq), len(self._events) - 1)
         while start > 0 and self._events[start - 1].seq >= position:
             start -= 1

@@ -8,16 +8,19 @@ import dataclasses
 import logging
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.errors import UnknownInterruptError
 from langgraph.store.base import BaseStore
 from langgraph.types import Command, Send
 
 from allograph.encoding import dumps, loads
 from allograph.runner import classic
+from allograph.runner.breakpoints import INTERRUPT, stopped
 from allograph.runner.classic import Chunk
 from allograph.runner.events import RunStream
 from allograph.runner.graphs import Graph, Graphs
@@ -25,13 +28,12 @@ from allograph.runner.protocol import driving as protocol
 from allograph.runner.state import interrupts_by_task
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.runs import CancelAction, ClaimedRun, Outcome, RestingStatus, RunStatus
-from allograph.store.saver import StorageError, storage
+from allograph.store.saver import StorageError
 
 log = logging.getLogger("allograph.run")
 
 Rows = Callable[[tuple[str, ...], str, Any], Iterator[tuple[str, Any]]]
 
-INTERRUPT = "__interrupt__"
 _INTERRUPT_ID = re.compile("[0-9a-f]{32}")  # as LangGraph itself tells a resume by ids from a resume value that is a dictionary
 
 
@@ -96,6 +98,7 @@ class Execution:
         self.cancel_action: CancelAction | None = run.cancel_action
         self.settling = False
         """The graph has ended; a cancel comes too late."""
+        self._saver = checkpoints.saver_of_run(run, self._written_down)
         self._last_values: Any = None
         self._interrupted = False
         self._asked_in: dict[str, tuple[str, ...]] = {}
@@ -113,10 +116,7 @@ class Execution:
         run = self.run
         config = run_config(run, self.described)
         try:
-            async with self.graphs.open(
-                config["configurable"]["graph_id"], config=config, checkpointer=self.checkpoints.saver_of_run(), store=self.store,
-                access_context="threads.create_run", context=run.kwargs["context"],
-            ) as graph:  # fmt: skip
+            async with self._open(config) as graph:
                 try:
                     if self.cancel_action:
                         raise Cancelled(self.cancel_action)
@@ -133,22 +133,54 @@ class Execution:
             if not self.cancel_action:
                 raise
             _uncancel()
-            shown = dumps(Cancelled(self.cancel_action).shown)
-            return Result(Outcome("interrupted", "interrupted", error=shown), b"{}")
+            return await self.end_as_asked(self.cancel_action)
         except StorageError:
             raise
         except Exception as error:  # noqa: BLE001 - a factory or a context manager of the user's that fails
             shown = self._report(error)
             return Result(Outcome("error", "error", error=shown), b'{"__error__":%b}' % shown)
 
+    async def end_as_asked(self, action: CancelAction) -> Result:
+        """What to write instead, when a cancel was accepted before the end that `execute` answered could be written."""
+        config = run_config(self.run, self.described)
+        cancelled = Cancelled(action)
+        try:
+            async with self._open(config) as graph:
+                return await self._after_cancel(graph, config, cancelled)
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a factory or a context manager of the user's that fails
+            log.warning("run %s ends without a look at its state: %s: %s", self.run.run_id, type(error).__name__, error)
+            if action == "rollback":
+                await self.checkpoints.undo(self.run)
+            return Result(Outcome("interrupted", "interrupted", error=dumps(cancelled.shown)), b"{}", action == "rollback")
+
+    def _open(self, config: RunnableConfig) -> AbstractAsyncContextManager[Graph]:
+        return self.graphs.open(
+            config["configurable"]["graph_id"], config=config, checkpointer=self._saver, store=self.store,
+            access_context="threads.create_run", context=self.run.kwargs["context"],
+        )  # fmt: skip
+
+    async def _written_down(self) -> None:
+        """What a step streamed is written down before its checkpoint is: after a crash the step is not executed again."""
+        if self.stream.flush:
+            await self.stream.flush()
+
     async def _drive(self, graph: Graph, config: RunnableConfig) -> None:
         kwargs = self.run.kwargs
         payload = run_input(kwargs)
-        if self.run.attempt > 1 and await self._already_applied():
+        newest = await self._own_newest() if self.run.attempt > 1 else None
+        if newest:
             # The worker before this one got past the input: go on from its last checkpoint, wherever the run had started.
             payload = None
             config = at_newest(config)
-        elif (answers := answered(kwargs)) and protocol.is_protocol(kwargs):
+            if await stopped(graph, config, newest, kwargs["interrupt_before"], kwargs["interrupt_after"]):
+                self._interrupted = True
+                return
+        elif self.run.attempt > 1:
+            # An answer to an interrupt may have got as far as a task; the next one must not be answered with it, too.
+            await self.checkpoints.undo(self.run)
+        if newest is None and (answers := answered(kwargs)) and protocol.is_protocol(kwargs):
             self.stream.append("input.answered", dumps({"interrupt_ids": list(answers)}))
         deadline = asyncio.timeout(self.timeout)
         chunks, rows = self._driven(graph, payload, config)
@@ -171,6 +203,7 @@ class Execution:
             raise Cancelled(self.cancel_action) from None
         finally:
             self.settling = True
+            await self._saver.close()
 
     def _driven(self, graph: Graph, payload: Any, config: RunnableConfig) -> tuple[AsyncGenerator[Chunk, None], Rows]:
         """The graph as the API that started the run drives it, and what of its chunks is logged."""
@@ -190,11 +223,11 @@ class Execution:
                 # A subgraph tells it before the graphs around it do.
                 self._asked_in.setdefault(interrupt.id, namespace)
 
-    async def _already_applied(self) -> bool:
-        """Whether a checkpoint of this run exists: its input is in the state and must not be applied again."""
+    async def _own_newest(self) -> CheckpointTuple | None:
+        """The thread's newest checkpoint if it is of this run: then its input is in the state and must not be applied again."""
         address = {"thread_id": str(self.run.thread_id), "checkpoint_ns": ""}
-        latest = await self.checkpoints.saver_of_run().aget_tuple({"configurable": address})
-        return latest is not None and latest.metadata.get("run_id") == str(self.run.run_id)
+        newest = await self._saver.aget_tuple({"configurable": address})
+        return newest if newest and newest.metadata.get("run_id") == str(self.run.run_id) else None
 
     async def _after_success(self, graph: Graph, config: RunnableConfig) -> Result:
         values = _of_output(graph, self._last_values) if protocol.is_protocol(self.run.kwargs) else self._last_values
@@ -217,8 +250,7 @@ class Execution:
     async def _after_cancel(self, graph: Graph, config: RunnableConfig, cancelled: Cancelled) -> Result:
         rolled_back = cancelled.action == "rollback"
         if rolled_back:
-            with storage():
-                await self.checkpoints.delete_of_run(self.run.thread_id, self.run.run_id)
+            await self.checkpoints.undo(self.run)
         outcome, _ = await self._state_outcome(graph, config, "interrupted")
         output = dumps(self._last_values) if self._last_values is not None else b"{}"
         return Result(replace(outcome, error=dumps(cancelled.shown)), output, rolled_back)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -26,11 +26,14 @@ from allograph.runner.events import GONE, Ended, Event, Reader, RunStream, SlowR
 from allograph.runner.recorder import Recorder
 from allograph.runner.thread_log import ThreadLog
 from allograph.store.database import Notifications, Row
-from allograph.store.run_events import END, EventLog
+from allograph.store.run_events import END, EventLog, follows
 from allograph.store.runs import Runs
 from allograph.store.threads import Threads
 
 log = logging.getLogger("allograph.following")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Follow = Literal["events", "end"]
 """What a client wants of a run: everything that it streams, or only its output."""
@@ -132,6 +135,8 @@ class Following:
             self.leave(reader)
             raise
         stream.stored = True
+        if resumable and after is not None:
+            reader.position = max(reader.position, after + 1)
         return Joined(run_id, thread_id, reader, after if resumable else None)
 
     async def _follow_elsewhere(self, stream: RunStream, row: Row) -> None:
@@ -174,8 +179,8 @@ class Following:
         until = joined.reader.position if joined.reader else None
         if self.executes(joined.run_id):
             await self.recorder.flush()
-        while rows := await self.events.of_run(joined.run_id, after):
-            if rows[0]["seq"] > after + 1:
+        while rows := await self._patiently(self.events.of_run, joined.run_id, after):
+            if not follows(rows[0]["seq"], after):
                 yield frame("error", lost_events(after + 1, rows[0]["seq"] - 1))
             after = rows[-1]["seq"]
             if chunk := b"".join(
@@ -224,7 +229,7 @@ class Following:
             self.leave(reader)
 
     async def _end_of(self, joined: Joined) -> Ended:
-        return (await self._ends([joined.run_id])).get(joined.run_id, GONE)
+        return (await self._patiently(self._ends, [joined.run_id])).get(joined.run_id, GONE)
 
     async def join_thread(
         self, thread_id: UUID, modes: Collection[ThreadStreamMode], after: int | None
@@ -273,9 +278,9 @@ class Following:
             while True:
                 woken.clear()
                 if loop.time() >= renew:
-                    await self.follow_thread(thread_id)
+                    await self._patiently(self.follow_thread, thread_id)
                     renew = loop.time() + THREAD_FOLLOW_SECONDS / 2
-                if rows := await self.events.of_thread(thread_id, position):
+                if rows := await self._patiently(self.events.of_thread, thread_id, position):
                     position = rows[-1]["id"]
                     within_run = rows[-1]["name"] != END
                     yield rows
@@ -289,12 +294,21 @@ class Following:
                         await woken.wait()
                 except TimeoutError:
                     if within_run:
-                        await self.thread_log.end_lost(thread_id)
+                        await self._patiently(self.thread_log.end_lost, thread_id)
         finally:
             readers = self._thread_readers[thread_id]
             readers.discard(woken)
             if not readers:
                 del self._thread_readers[thread_id]
+
+    async def _patiently(self, ask: Callable[P, Awaitable[T]], *arguments: P.args, **named: P.kwargs) -> T:
+        """What the database answers, when it is back if it is away: a stream that has begun has no other way to say so."""
+        while True:
+            try:
+                return await ask(*arguments, **named)
+            except (psycopg.OperationalError, PoolTimeout) as error:
+                log.warning("reading for a stream again after: %s", str(error).strip())
+                await asyncio.sleep(self.poll_seconds)
 
     def _wake_thread_readers(self, thread_id: UUID) -> None:
         for woken in self._thread_readers.get(thread_id, ()):
@@ -315,13 +329,17 @@ class Following:
     async def _look_forever(self) -> None:
         while True:
             await asyncio.sleep(self.poll_seconds)
-            with contextlib.suppress(psycopg.Error, PoolTimeout):
+            try:
                 waiting = [run_id for run_id in self.streams.waiting if not self.executes(run_id)]
                 for run_id in waiting:
                     if stream := self.streams.get(run_id):
                         await self._catch_up(stream)
                 if waiting:
                     await self._tell(waiting)
+            except (psycopg.Error, PoolTimeout) as error:
+                log.warning("looking for what others wrote again after: %s", str(error).strip())
+            except Exception:
+                log.exception("looking for what others wrote again")
 
     async def _catch_up(self, stream: RunStream) -> Ended | None:
         """Feed what another process wrote down; answer the end when it stands there."""
@@ -365,7 +383,14 @@ class Following:
         return {row["run_id"]: Ended(row["status"], output_of(row)) for row in await self.runs.ended(run_ids)}
 
     def _spawn(self, coroutine: Any) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(coroutine)
+        async def look() -> None:
+            # What is missed now, the next look finds.
+            try:
+                await coroutine
+            except (psycopg.Error, PoolTimeout) as error:
+                log.warning("what others wrote was not read: %s", str(error).strip())
+
+        task = asyncio.create_task(look())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -53,7 +53,8 @@ class Lease:
                 if connection is None:
                     connection = psycopg.connect(
                         self.conninfo, autocommit=True, row_factory=dict_row, connect_timeout=max(2, int(interval)),
-                        application_name="allograph-lease",
+                        application_name="allograph-lease", keepalives_idle=max(1, int(interval)), keepalives_interval=1,
+                        keepalives_count=3, tcp_user_timeout=int(interval * 1000),
                         # A database that stops answering must not hold up the judgement that the lease is lost.
                         options=f"-c statement_timeout={max(1000, int(interval * 1000))}",
                     )  # fmt: skip

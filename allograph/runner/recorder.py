@@ -38,10 +38,15 @@ class Recording:
         """How many events the thread has had so far."""
 
     def __call__(self, seq: int, name: str, data: bytes) -> None:
-        self.thread_seq += count(name, data)
+        event = self.next(seq, name, data)
+        self.last_id, self.thread_seq = event.id, event.thread_seq
+        self.recorder.put(event)
+
+    def next(self, seq: int, name: str, data: bytes) -> StoredEvent:
+        """An event as it would be written down now."""
         now = time.time_ns() // 1000
-        self.last_id = max(now, self.last_id + 1)
-        self.recorder.put(StoredEvent(self.thread_id, self.last_id, self.run_id, seq, name, data, self.thread_seq, now // 1000))
+        event_id = max(now, self.last_id + 1)
+        return StoredEvent(self.thread_id, event_id, self.run_id, seq, name, data, self.thread_seq + count(name, data), now // 1000)
 
 
 class Recorder:

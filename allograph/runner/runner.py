@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import psycopg
+from psycopg_pool import PoolTimeout
 from uuid_utils.compat import uuid4
 
 from allograph.errors import Conflict, Invalid, NotFound
@@ -26,6 +28,8 @@ from allograph.store.runs import CancelAction, ClaimedRun, NewRun, Runs, RunStat
 from allograph.store.ttl import Ttl
 
 log = logging.getLogger("allograph.runner")
+
+DRAIN_POLL_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,16 @@ class Runner:
         """The process will stop: take no more runs, and let those that execute go on for at most this long."""
         if self.worker:
             self.worker.drain(grace_seconds)
+
+    async def drained(self) -> None:
+        """Return when nothing executes here any more, and nobody here waits for a run that goes on elsewhere."""
+        if self.worker:
+            await self.worker.drained()
+        while waiting := self.streams.waiting:
+            with contextlib.suppress(psycopg.Error, PoolTimeout):
+                if not await self.runs.go_on_elsewhere(waiting, self.process_id):
+                    return
+            await asyncio.sleep(DRAIN_POLL_SECONDS)
 
     async def stop(self) -> None:
         """Wait for what drains, hand back the rest."""
@@ -217,6 +231,8 @@ class Runner:
         for row in rows:
             if row["status"] == "running" and self.worker:
                 self.worker.cancel(row["run_id"], action)
+            elif row["status"] == "pending" and self.worker:
+                self.worker.wake()  # it ran before: whoever claims it carries the cancel out
             elif row["status"] == "interrupted":
                 self.streams.end(row["run_id"], Ended("interrupted", b"{}"))
         return rows

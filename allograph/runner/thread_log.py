@@ -46,14 +46,19 @@ class ThreadLog:
         if stream.record:
             return  # somebody else asked for it meanwhile
         stream.record = Recording(self.recorder, stream.thread_id, stream.run_id, last_id, position)
-        stream.throttle = self.recorder.throttle
+        stream.throttle, stream.flush = self.recorder.throttle, self.recorder.flush
 
-    async def end(self, stream: RunStream, ended: Ended, thread_status: str, asked: Sequence[Mapping[str, Any]]) -> None:
-        """Write down that a run has ended, if it was written down what it streamed."""
-        if isinstance(recording := stream.record, Recording):
-            recording(stream.position, END, end_event(ended, thread_status, asked))
-            await self.recorder.flush()
-            await self.threads.set_event_seq(stream.thread_id, recording.thread_seq)
+    def end_of(self, stream: RunStream, ended: Ended, thread_status: str, asked: Sequence[Mapping[str, Any]]) -> StoredEvent | None:
+        """What stands behind the last event of a run, if it is written down what it streams."""
+        if not isinstance(recording := stream.record, Recording):
+            return None
+        return recording.next(stream.position, END, end_event(ended, thread_status, asked))
+
+    async def told(self, end: StoredEvent) -> None:
+        """The run has ended, and says so, in the statement that ended it or now."""
+        self.recorder.put(end)
+        await self.recorder.flush()
+        await self.threads.set_event_seq(end.thread_id, end.thread_seq)
 
     async def end_lost(self, thread_id: UUID) -> None:
         """Write the end of the thread's last run if it is missing though the run is over: its worker died before it could."""

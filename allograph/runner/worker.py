@@ -30,9 +30,9 @@ from allograph.runner.webhooks import KEEP_FAILED_SECONDS, Webhooks
 from allograph.settings import Settings
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.database import Notifications, Row
-from allograph.store.run_events import EventLog
+from allograph.store.run_events import EventLog, first_number
 from allograph.store.runs import CancelAction, ClaimedRun, Outcome, Runs, RunStatus
-from allograph.store.saver import StorageError
+from allograph.store.saver import RunTakenError, StorageError
 from allograph.store.threads import Threads
 
 log = logging.getLogger("allograph.worker")
@@ -81,6 +81,9 @@ class Worker:
         self.is_read: Callable[[UUID], bool] = lambda thread_id: False
         """Whether a client of this process reads a thread."""
         self._unseen: set[UUID] = set()
+        self._idle: set[UUID] = set()
+        self._dropped: set[UUID] = set()
+        self._claiming = False
         self._reserved = 0
         self._backlog = False
         self._wake = asyncio.Event()
@@ -174,6 +177,7 @@ class Worker:
             self._wake.clear()
             try:
                 if (room := self._room()) > 0:
+                    self._claiming = True
                     claimed = await self.runs.claim(self.worker_id, self.graphs.ids, room)
                     self._backlog = len(claimed) == room
                     for run in claimed:
@@ -184,6 +188,10 @@ class Worker:
                     self._backlog = True
             except (psycopg.Error, PoolTimeout) as error:
                 log.warning("claiming again after: %s", str(error).strip())
+            except Exception:
+                log.exception("claiming again")
+            finally:
+                self._claiming = False
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.poll_seconds):
                     await self._wake.wait()
@@ -192,7 +200,8 @@ class Worker:
         next_ttl_sweep = 0.0
         while True:
             try:
-                for row in await self.runs.reclaim(self.settings.job_max_retries):
+                dropped, self._dropped = self._dropped - self._executing.keys(), set()
+                for row in await self.runs.reclaim(self.settings.job_max_retries, self.worker_id, list(dropped)):
                     log.warning("run %s lost its worker in attempt %d; it is %s now", row["run_id"], row["attempt"], row["status"])
                     if row["status"] == "error":
                         await self.thread_log.end_lost(row["thread_id"])
@@ -206,6 +215,8 @@ class Worker:
                     await self.runs.sweep_ended(self.settings.run_retention_seconds)
             except (psycopg.Error, PoolTimeout) as error:
                 log.warning("looking for lost runs again after: %s", str(error).strip())
+            except Exception:
+                log.exception("looking for lost runs again")
             await asyncio.sleep(self.settings.lease_seconds / 2)
 
     # -- execution ------------------------------------------------------------------------------------------------------------
@@ -226,15 +237,16 @@ class Worker:
         try:
             if run.recorded or self.is_read(run.thread_id):
                 await self._go_on_recording(run, stream)
+            else:
+                stream.skip_to(first_number(run.attempt))
             result = await execution.execute()
-            if stream.record:
-                await self.recorder.flush()
-            left = await self._write_end(run, result)
+            left = await self._write_end(run, stream, result)
+            if left is None and (action := await self.runs.asked_to_end(run)):
+                result = await execution.end_as_asked(action)
+                left = await self._write_end(run, stream, result)
             if left is not None:
                 self.finished[result.outcome.status] += 1
-                ended = Ended(result.outcome.status, result.output)
-                await self.thread_log.end(stream, ended, result.outcome.thread_status, result.asked)
-                self.streams.end(run.run_id, ended)
+                self.streams.end(run.run_id, Ended(result.outcome.status, result.output))
                 self.notifications.send("ended", run.run_id)
                 if run.kwargs["webhook"]:
                     self.webhooks.wake()
@@ -242,12 +254,18 @@ class Worker:
             else:
                 await self._taken_away(run)
         except asyncio.CancelledError:
-            if self._stopping and await self._hand_back(run):
+            if not self._stopping:
+                await self._give_back(run)  # the lease ran out; if nobody has taken the run meanwhile, nobody else knows of it
+            elif await self._hand_back(run):
                 log.info("run %s was handed back to the queue", run.run_id)
+        except RunTakenError:
+            await self._taken_away(run)
         except (StorageError, psycopg.OperationalError, PoolTimeout) as error:
             log.warning("run %s goes back to the queue, the database was away: %s", run.run_id, error)
-            while not await self._hand_back(run):  # noqa: ASYNC110 - the database tells nobody that it is back
-                await asyncio.sleep(FINISH_RETRY_SECONDS)
+            await self._give_back(run)
+        except Exception:
+            # The next look at what this worker holds finds a run that it does not execute, and counts that as a death.
+            log.exception("run %s cannot be executed here", run.run_id)
         finally:
             self._executing.pop(run.run_id, None)
             self.streams.leave(run.run_id, executing=self._executing)
@@ -262,6 +280,7 @@ class Worker:
         while rows := await self.run_events.of_run(run.run_id, stream.position - 1):
             for row in rows:
                 stream.feed(row["seq"], row["name"], row["data"])
+        stream.skip_to(first_number(run.attempt))
         await self.thread_log.begin(stream)
 
     def record(self, subject: UUID) -> None:
@@ -279,24 +298,49 @@ class Worker:
         finally:
             del self._recording[run_id]
 
-    async def _write_end(self, run: ClaimedRun, result: Result) -> int | None:
+    async def _write_end(self, run: ClaimedRun, stream: RunStream, result: Result) -> int | None:
         """Write the end, however long the database is away: whether it still counts, the lease decides.
 
         The number of runs of its thread that are still active; None when it did not count.
         """
         write = self.runs.finish_rolled_back if result.rolled_back else self.runs.finish
         outcome = result.outcome
+        unsure = False
         while True:
+            if stream.flush:
+                await stream.flush()
+            ended = Ended(outcome.status, result.output)
+            end = self.thread_log.end_of(stream, ended, outcome.thread_status, result.asked)
             try:
-                return await write(run, outcome)
+                left = await write(run, outcome, end if self.run_events.within_the_end else None)
+                if left is None and unsure and await self._has_ended(run, outcome):
+                    left = 1  # it counted, though the answer was lost; others may be waiting
+                if left is not None:
+                    # Or somebody asked for its events only now.
+                    end = end or self.thread_log.end_of(stream, ended, outcome.thread_status, result.asked)
+                    if end:
+                        await self.thread_log.told(end)
+                return left
             except (psycopg.OperationalError, PoolTimeout) as error:
                 log.warning("writing the end of run %s again after: %s", run.run_id, str(error).strip())
+                unsure = True
                 await asyncio.sleep(FINISH_RETRY_SECONDS)
             except psycopg.Error as error:
                 if outcome.status == "error" and outcome.values is None:
                     raise
                 log.exception("the end of run %s cannot be stored", run.run_id)
                 outcome = Outcome("error", "error", error=dumps(error_shown(error)))
+
+    async def _has_ended(self, run: ClaimedRun, outcome: Outcome) -> bool:
+        """Whether the end of a run was written by a statement whose answer was lost."""
+        row = await self.runs.end_of(run.run_id)
+        if row is None:  # it went with its temporary thread, or was rolled back
+            return bool(run.kwargs["temporary"]) or outcome.status == "interrupted"
+        return (row["status"], row["attempt"]) == (outcome.status, run.attempt)
+
+    async def _give_back(self, run: ClaimedRun) -> None:
+        while not await self._hand_back(run):  # noqa: ASYNC110 - the database tells nobody that it is back
+            await asyncio.sleep(FINISH_RETRY_SECONDS)
 
     async def _taken_away(self, run: ClaimedRun) -> None:
         """The end of a run did not count: another worker has the run, or it was deleted together with its thread."""
@@ -345,6 +389,13 @@ class Worker:
             elif row["followed"]:
                 self.record(run_id)
         self._unseen = unseen
+        # The other way round: a run that this worker holds and does not execute. The answer to a claim was lost, or its execution
+        # failed in a way that nobody thought of.
+        idle = {row["run_id"] for row in held} - self._executing.keys()
+        if self._claiming or self._reserved:
+            idle = set()
+        self._dropped |= idle & self._idle
+        self._idle = idle
 
     def _on_lost(self) -> None:
         log.error("the lease of this worker ran out; its runs are left to others")

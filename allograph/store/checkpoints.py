@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, LiteralString
 from uuid import UUID
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from allograph.store.database import Connection, Database, again
-from allograph.store.saver import RunSaver, Saver
+from allograph.store.runs import ClaimedRun
+from allograph.store.saver import HELD, RunSaver, RunTakenError, Saver, storage
 
 _COPY: tuple[LiteralString, ...] = (
     """
@@ -42,6 +44,19 @@ WITH gone AS (
 )
 DELETE FROM checkpoint_writes AS w USING gone
 WHERE w.thread_id = %(thread_id)s AND w.checkpoint_ns = gone.checkpoint_ns AND w.checkpoint_id = gone.checkpoint_id
+"""
+
+# What a run wrote behind the checkpoints of earlier runs gives way to what stood there before.
+_UNDO_WRITES: LiteralString = """
+WITH undone AS (DELETE FROM undo_writes WHERE run_id = %(run_id)s RETURNING *),
+gone AS (
+    DELETE FROM checkpoint_writes AS w USING undone AS u
+    WHERE w.thread_id = %(thread_id)s AND w.checkpoint_ns = u.checkpoint_ns AND w.checkpoint_id = u.checkpoint_id
+        AND w.task_id = u.task_id AND w.idx = u.idx AND u.channel IS NULL
+)
+UPDATE checkpoint_writes AS w SET channel = u.channel, type = u.type, blob = u.blob FROM undone AS u
+WHERE w.thread_id = %(thread_id)s AND w.checkpoint_ns = u.checkpoint_ns AND w.checkpoint_id = u.checkpoint_id
+    AND w.task_id = u.task_id AND w.idx = u.idx AND u.channel IS NOT NULL
 """
 
 _DELETE_UNUSED_BLOBS: LiteralString = """
@@ -80,9 +95,10 @@ class Checkpoints:
         """A saver for one request: an instance holds a lock through which its calls go one after the other."""
         return Saver(self.database.pool, serde=self._serde)
 
-    def saver_of_run(self) -> RunSaver:
-        """A saver for one run; it tells a database that is away from what the graph raises."""
-        return RunSaver(self.database.pool, serde=self._serde)
+    def saver_of_run(self, run: ClaimedRun, before_checkpoint: Callable[[], Awaitable[None]]) -> RunSaver:
+        """A saver for one attempt of a run: it writes as long as the run is held."""
+        held = (run.run_id, run.worker_id, run.attempt)
+        return RunSaver(self.database.pool, serde=self._serde, held=held, before_checkpoint=before_checkpoint)
 
     async def copy(self, connection: Connection, source: UUID, target: UUID) -> None:
         """Copy everything of `source` to the new thread `target`, in the caller's transaction."""
@@ -99,22 +115,30 @@ class Checkpoints:
 
         async def delete() -> None:
             async with self.database.transaction() as connection:
-                found = await connection.execute("SELECT FROM threads WHERE thread_id = %s FOR KEY SHARE", [thread_id])
-                if not await found.fetchone():
+                found = await connection.execute("SELECT 1 FROM threads WHERE thread_id = %s FOR KEY SHARE", [thread_id])
+                if await found.fetchone() is None:
                     await self.delete(connection, [thread_id])
 
         await again(delete)
 
-    async def delete_of_run(self, thread_id: UUID, run_id: UUID) -> None:
-        """Delete the checkpoints that a run wrote, in all namespaces, and what only they used."""
-        parameters = {"thread_id": str(thread_id), "run_id": str(run_id)}
+    async def undo(self, run: ClaimedRun) -> None:
+        """Leave a thread's states as if a run had not been.
 
-        async def delete() -> None:
+        Its checkpoints go, in all namespaces, with what only they used, and what it wrote behind earlier ones. Raises
+        `RunTakenError` when the run is not held any more.
+        """
+        parameters = {"thread_id": str(run.thread_id), "run_id": str(run.run_id)}
+
+        async def undo() -> None:
             async with self.database.transaction() as connection:
+                if not (await connection.execute(HELD, [run.run_id, run.worker_id, run.attempt])).rowcount:
+                    raise RunTakenError(f"attempt {run.attempt} of run {run.run_id} is not held by this worker any more")
                 await connection.execute(_DELETE_OF_RUN, parameters)
+                await connection.execute(_UNDO_WRITES, parameters)
                 await connection.execute(_DELETE_UNUSED_BLOBS, parameters)
 
-        await again(delete)
+        with storage():
+            await again(undo)
 
     async def keep_latest(self, thread_ids: list[UUID]) -> None:
         """Delete all but the newest checkpoint of each namespace.

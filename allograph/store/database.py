@@ -45,6 +45,12 @@ CHANNEL = "allograph"
 
 _NOTIFY = "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload"
 
+IDLE_SECONDS = 30
+"""How long a transaction may wait for its process. One that is paused in the middle holds locks that others need."""
+
+KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+"""A database that vanished without a word is noticed, though nobody writes to it."""
+
 NOTIFY_SECONDS = 0.005
 """Pause between two messages to other processes; what comes meanwhile goes out together."""
 
@@ -108,7 +114,8 @@ class Database:
             # database that is back.
             reconnect_timeout=10, check=_check,
             kwargs={
-                "autocommit": True, "row_factory": dict_row, "application_name": "allograph", "options": "-c timezone=UTC",
+                "autocommit": True, "row_factory": dict_row, "application_name": "allograph",
+                "options": f"-c timezone=UTC -c idle_in_transaction_session_timeout={IDLE_SECONDS}s", **KEEPALIVES,
             },
         )  # fmt: skip
 

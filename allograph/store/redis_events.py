@@ -49,6 +49,8 @@ LOOK_SECONDS = 1.0
 class RedisEvents:
     """An `EventLog`. Durations are seconds."""
 
+    within_the_end = False
+
     def __init__(self, uri: str, behind: RunEvents, *, keep_seconds: float) -> None:
         self._redis: Any = Redis.from_url(uri, socket_timeout=None, socket_connect_timeout=PATIENCE, health_check_interval=0)
         self.behind = behind

@@ -15,13 +15,26 @@ from allograph.store.database import Database, Notifications, Row
 END = "__end__"
 """The name of the row behind a run's last event; its data is `{"status", "output"}`."""
 
+NUMBERS_OF_ATTEMPT = 1_000_000_000
+"""Each attempt of a run numbers its events from a range of its own: a number that a client has seen never stands for another
+event, even when the process died that had shown it and not written it down."""
+
 # A lost event after a crash of the database itself is not worth waiting for the disk at each batch: the run goes on from its last
-# checkpoint then, and streams it again.
-_WRITE: LiteralString = """
+# checkpoint then, and streams it again. What a worker still says of an attempt when another is under way does not count; that a run
+# has ended is said once it has.
+_WRITE: LiteralString = f"""
 INSERT INTO run_events (thread_id, id, run_id, seq, name, data, thread_seq, created_at)
-SELECT thread_id, id, run_id, seq, name, data, thread_seq, to_timestamp(at / 1000.0)
+SELECT event.thread_id, event.id, event.run_id, event.seq, event.name, event.data, event.thread_seq, to_timestamp(event.at / 1000.0)
 FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::bigint[], %s::text[], %s::bytea[], %s::bigint[], %s::bigint[])
-    AS event (thread_id, id, run_id, seq, name, data, thread_seq, at)
+        AS event (thread_id, id, run_id, seq, name, data, thread_seq, at),
+    (SELECT set_config('synchronous_commit', 'off', true)) AS for_this_statement
+WHERE event.name = '{END}' OR NOT (
+    EXISTS (SELECT FROM runs WHERE runs.run_id = event.run_id AND runs.attempt > event.seq / {NUMBERS_OF_ATTEMPT} + 1)
+    OR EXISTS (
+        SELECT FROM run_events AS later
+        WHERE later.run_id = event.run_id AND later.seq > (event.seq / {NUMBERS_OF_ATTEMPT} + 1) * {NUMBERS_OF_ATTEMPT}
+    )
+)
 ON CONFLICT DO NOTHING
 """
 
@@ -50,6 +63,16 @@ WHERE created_at < now() - make_interval(secs => %(age)s) AND NOT EXISTS (
 """
 
 PAGE = 1000
+
+
+def first_number(attempt: int) -> int:
+    """The number of the first event of an attempt."""
+    return (attempt - 1) * NUMBERS_OF_ATTEMPT + 1
+
+
+def follows(number: int, before: int) -> bool:
+    """Whether nothing is missing between two events of a run: the later one is the next, or begins another attempt."""
+    return number <= before + 1 or number % NUMBERS_OF_ATTEMPT == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +107,10 @@ class EventLog(Protocol):
     def away(self) -> bool:
         """Whether what was written cannot all be read now."""
 
+    @property
+    def within_the_end(self) -> bool:
+        """Whether the statement that ends a run can write its last row, too."""
+
     async def write(self, events: Sequence[StoredEvent]) -> None:
         """Append, and tell the other processes; writing an event again changes nothing."""
 
@@ -113,6 +140,7 @@ class RunEvents:
     """The log in Postgres."""
 
     away = False  # or reading raises
+    within_the_end = True
 
     def __init__(self, database: Database, notifications: Notifications) -> None:
         self.database = database
@@ -125,14 +153,13 @@ class RunEvents:
         """The notifications are ended by whoever began them."""
 
     async def write(self, events: Sequence[StoredEvent]) -> None:
+        # One statement, and no transaction around it: a process that is paused between two would finish it behind others' events.
         columns = (
             [event.thread_id for event in events], [event.id for event in events], [event.run_id for event in events],
             [event.seq for event in events], [event.name for event in events], [event.data for event in events],
             [event.thread_seq for event in events], [event.at for event in events],
         )  # fmt: skip
-        async with self.database.transaction() as connection:
-            await connection.execute("SET LOCAL synchronous_commit = off")
-            await connection.execute(_WRITE, columns)
+        await self.database.execute(_WRITE, columns)
         for thread_id in {event.thread_id for event in events}:
             self.notifications.send("events", thread_id)
 

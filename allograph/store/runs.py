@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from allograph.encoding import dumps
 from allograph.store.database import Connection, Database, Row, again
+from allograph.store.run_events import END, StoredEvent
 from allograph.store.ttl import Ttl, ttl_parameters
 from allograph.store.webhooks import owed
 
@@ -85,8 +86,9 @@ run AS (
 SELECT * FROM run
 """
 
-# The heads of their threads: no run of the same thread is running, and none that is due was accepted earlier. Only of graphs that
-# this worker has: another version of the project may run beside it.
+# The heads of their threads: no run of the same thread is running, and none that is due was accepted earlier. One that has begun
+# and lost its worker comes before all others, also before one that was accepted earlier and has become due meanwhile. Only of
+# graphs that this worker has: another version of the project may run beside it.
 _CLAIM: LiteralString = f"""
 WITH head AS (
     SELECT run_id FROM runs AS candidate
@@ -94,7 +96,10 @@ WITH head AS (
         SELECT FROM runs AS other
         WHERE other.thread_id = candidate.thread_id AND (
             other.status = 'running'
-            OR (other.status = 'pending' AND other.run_after <= now() AND other.seq < candidate.seq)
+            OR (
+                other.status = 'pending' AND other.run_after <= now()
+                AND (other.attempt = 0, other.seq) < (candidate.attempt = 0, candidate.seq)
+            )
         )
     )
     ORDER BY seq LIMIT %(limit)s FOR UPDATE SKIP LOCKED
@@ -108,16 +113,28 @@ RETURNING {_CLAIMED}
 _LOCK_THREAD: LiteralString = """
 WITH thread AS (SELECT thread_id FROM threads WHERE thread_id = %(thread_id)s FOR UPDATE),"""
 
+# The end of a run stands behind its last event, written with the end itself: of a temporary run nothing else will tell its output.
+_TELL: LiteralString = f""",
+told AS (
+    INSERT INTO run_events (thread_id, id, run_id, seq, name, data, thread_seq, created_at)
+    SELECT thread_id, %(end_id)s, run_id, %(end_seq)s, '{END}', %(end)s::bytea, %(end_thread_seq)s,
+        to_timestamp(%(end_at)s / 1000.0)
+    FROM ended WHERE %(end)s::bytea IS NOT NULL
+    ON CONFLICT DO NOTHING
+)"""
+
 # The end of a run, for the worker that still holds it (same worker, same attempt), together with its thread's new state.
-# `values` NULL keeps the state that the thread shows.
+# `values` NULL keeps the state that the thread shows. A cancel that came while the graph was ending is carried out all the same: it
+# was accepted.
 _FINISH: LiteralString = f"""{_LOCK_THREAD}
 ended AS (
     UPDATE runs SET status = %(status)s, updated_at = now(), worker_id = NULL, cancel_action = NULL, error = %(error)s
     FROM thread
     WHERE runs.run_id = %(run_id)s AND runs.thread_id = thread.thread_id
         AND runs.worker_id = %(worker_id)s AND runs.attempt = %(attempt)s AND runs.status = 'running'
-    RETURNING runs.thread_id
-),
+        AND (runs.cancel_action IS NULL OR %(status)s = 'interrupted')
+    RETURNING runs.run_id, runs.thread_id
+){_TELL},
 released AS (
     UPDATE threads
     SET active_runs = active_runs - 1, resting_status = %(thread_status)s, "values" = coalesce(%(values)s, "values"),
@@ -135,7 +152,8 @@ ended AS (
     SELECT runs.run_id, runs.thread_id FROM runs, thread
     WHERE runs.run_id = %(run_id)s AND runs.thread_id = thread.thread_id
         AND runs.worker_id = %(worker_id)s AND runs.attempt = %(attempt)s AND runs.status = 'running'
-),
+        AND (runs.cancel_action IS NULL OR %(status)s = 'interrupted')
+){_TELL},
 c AS (DELETE FROM checkpoints USING ended WHERE checkpoints.thread_id = ended.thread_id::text),
 b AS (DELETE FROM checkpoint_blobs USING ended WHERE checkpoint_blobs.thread_id = ended.thread_id::text),
 w AS (DELETE FROM checkpoint_writes USING ended WHERE checkpoint_writes.thread_id = ended.thread_id::text),
@@ -143,8 +161,8 @@ gone AS (DELETE FROM threads USING ended WHERE threads.thread_id = ended.thread_
 SELECT 0 AS active_runs FROM ended
 """
 
-# A pending run ends at once. A running one is asked to end: the request stays on the row until its worker, or whoever takes the
-# run over after that worker's death, carries it out.
+# A run that never ran ends at once. Another is asked to end: the request stays on the row until its worker, or whoever takes it
+# over after that worker's death, carries it out.
 _CANCEL: LiteralString = """
 WITH thread AS (
     SELECT thread_id FROM threads
@@ -153,8 +171,8 @@ WITH thread AS (
 ),
 cancelled AS (
     UPDATE runs
-    SET status = CASE WHEN status = 'pending' THEN 'interrupted' ELSE status END,
-        cancel_action = CASE WHEN status = 'running' THEN coalesce(cancel_action, %(action)s) END, updated_at = now()
+    SET status = CASE WHEN attempt = 0 THEN 'interrupted' ELSE status END,
+        cancel_action = CASE WHEN attempt > 0 THEN coalesce(cancel_action, %(action)s) END, updated_at = now()
     FROM thread
     WHERE runs.thread_id = thread.thread_id AND {which} AND runs.status IN ('pending', 'running')
     RETURNING {shown}
@@ -165,16 +183,19 @@ released AS (
     WHERE threads.thread_id = ended.thread_id
 ),
 called AS ({owed})
-SELECT *, pg_notify('allograph', CASE WHEN status = 'running' THEN 'cancel:' ELSE 'ended:' END || run_id::text)::text FROM cancelled
+SELECT *, pg_notify('allograph', CASE status
+    WHEN 'running' THEN 'cancel:' || run_id::text WHEN 'pending' THEN 'queue:' ELSE 'ended:' || run_id::text
+END)::text FROM cancelled
 """
 
-# Runs whose worker has not been heard of: back to the queue (a cancel that was asked for is carried out by whoever claims them),
-# or to their end when they were tried often enough.
+# Runs whose worker has not been heard of, and those that a worker holds without executing them (`dropped`): back to the queue (a
+# cancel that was asked for is carried out by whoever claims them), or to their end when they were tried often enough.
 _RECLAIM: LiteralString = f"""
 WITH orphan AS (
     SELECT run_id, thread_id, cancel_action IS NULL AND retries >= %(max_retries)s AS exhausted FROM runs
-    WHERE status = 'running' AND NOT EXISTS (
-        SELECT FROM workers WHERE workers.worker_id = runs.worker_id AND lease_until > now()
+    WHERE status = 'running' AND (
+        NOT EXISTS (SELECT FROM workers WHERE workers.worker_id = runs.worker_id AND lease_until > now())
+        OR (worker_id = %(worker_id)s AND run_id = ANY(%(dropped)s))
     )
     FOR UPDATE SKIP LOCKED
 ),
@@ -217,8 +238,8 @@ ended AS (
     DELETE FROM runs USING thread
     WHERE runs.run_id = %(run_id)s AND runs.thread_id = thread.thread_id
         AND runs.worker_id = %(worker_id)s AND runs.attempt = %(attempt)s AND runs.status = 'running'
-    RETURNING runs.thread_id
-),
+    RETURNING runs.run_id, runs.thread_id
+){_TELL},
 released AS (
     UPDATE threads
     SET active_runs = active_runs - 1, resting_status = %(thread_status)s, "values" = %(values)s, interrupts = %(interrupts)s,
@@ -228,6 +249,7 @@ released AS (
 )
 SELECT active_runs FROM released
 """
+
 
 # Beside the statement that ends a run which has a webhook, in one transaction.
 _OWE: LiteralString = owed(
@@ -242,6 +264,10 @@ DELETE FROM runs WHERE run_id IN (
     SELECT run_id FROM runs
     WHERE updated_at < now() - make_interval(secs => %s) AND status NOT IN ('pending', 'running') LIMIT 1000 FOR UPDATE SKIP LOCKED
 )
+"""
+
+_ASKED: LiteralString = """
+SELECT cancel_action FROM runs WHERE run_id = %s AND worker_id = %s AND attempt = %s AND status = 'running'
 """
 
 _MARK_FOLLOWED: LiteralString = "UPDATE runs SET followed = true WHERE run_id = %s AND NOT followed AND NOT resumable"
@@ -282,6 +308,11 @@ SELECT count(*) FROM gone
 """
 
 
+# A run that has ended is not undone any more.
+_SWEEP_UNDO: LiteralString = """
+DELETE FROM undo_writes USING runs WHERE runs.run_id = undo_writes.run_id AND runs.status NOT IN ('pending', 'running')
+"""
+
 # What a new run is made from, in one look.
 _ASSISTANT_AND_THREAD: LiteralString = """
 SELECT a.assistant_id, a.graph_id, a.config, a.context, a.metadata, t.metadata AS thread_metadata
@@ -296,6 +327,12 @@ FROM runs JOIN threads USING (thread_id) WHERE run_id = ANY(%s) AND runs.status 
 """
 
 _ACTIVE: LiteralString = "SELECT run_id FROM runs WHERE run_id = ANY(%s) AND status IN ('pending', 'running')"
+
+
+_GO_ON: LiteralString = """
+SELECT EXISTS (SELECT FROM runs WHERE run_id = ANY(%(run_ids)s) AND status IN ('pending', 'running'))
+    AND EXISTS (SELECT FROM workers WHERE worker_id <> %(process_id)s AND lease_until > now()) AS goes_on
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,9 +437,18 @@ class Runs:
         """Those of these runs that have ended, with what their threads show."""
         return await self.database.fetch_all(_ENDED, [list(run_ids)])
 
+    async def go_on_elsewhere(self, run_ids: Sequence[UUID], process_id: UUID) -> bool:
+        """Whether one of these runs is active, and there is another process than this one to execute it."""
+        row = await self.database.fetch_one(_GO_ON, {"run_ids": list(run_ids), "process_id": process_id})
+        return bool(row and row["goes_on"])
+
     async def active(self, run_ids: Sequence[UUID]) -> set[UUID]:
         """Those of these runs that are pending or running."""
         return {row["run_id"] for row in await self.database.fetch_all(_ACTIVE, [list(run_ids)])}
+
+    async def end_of(self, run_id: UUID) -> Row | None:
+        """`status` and `attempt` of a run."""
+        return await self.database.fetch_one("SELECT status, attempt FROM runs WHERE run_id = %s", [run_id])
 
     async def cancel_action(self, run_id: UUID) -> CancelAction | None:
         """How a run was asked to end, if it was and has not."""
@@ -418,22 +464,26 @@ class Runs:
             return []
         return [ClaimedRun.of(row) for row in rows]
 
-    async def finish(self, run: ClaimedRun, outcome: Outcome) -> int | None:
-        """Write the end of a run; answer how many of its thread are still active. None: it was taken away, nothing was written.
+    async def finish(self, run: ClaimedRun, outcome: Outcome, end: StoredEvent | None = None) -> int | None:
+        """Write the end of a run; answer how many of its thread are still active.
+
+        None: nothing was written; it was taken away, or asked to end in another way (`asked_to_end`).
 
         Tells nobody: NOTIFY would make the commits of all ends wait for one another. Use `Notifications.send` afterwards.
         """
-        return await self._end(_FINISH_TEMPORARY if run.kwargs["temporary"] else _FINISH, run, outcome)
+        return await self._end(_FINISH_TEMPORARY if run.kwargs["temporary"] else _FINISH, run, outcome, end)
 
-    async def finish_rolled_back(self, run: ClaimedRun, outcome: Outcome) -> int | None:
+    async def finish_rolled_back(self, run: ClaimedRun, outcome: Outcome, end: StoredEvent | None = None) -> int | None:
         """The same for a run that was rolled back: it is deleted, `outcome` is what its thread shows now."""
-        return await self._end(_FINISH_TEMPORARY if run.kwargs["temporary"] else _FINISH_ROLLED_BACK, run, outcome)
+        return await self._end(_FINISH_TEMPORARY if run.kwargs["temporary"] else _FINISH_ROLLED_BACK, run, outcome, end)
 
-    async def _end(self, statement: LiteralString, run: ClaimedRun, outcome: Outcome) -> int | None:
+    async def _end(self, statement: LiteralString, run: ClaimedRun, outcome: Outcome, end: StoredEvent | None) -> int | None:
         parameters = {
             "run_id": run.run_id, "thread_id": run.thread_id, "worker_id": run.worker_id, "attempt": run.attempt,
             "status": outcome.status, "thread_status": outcome.thread_status, "values": _text(outcome.values),
             "interrupts": _text(outcome.interrupts), "error": _text(outcome.error),
+            "end": end.data if end else None, "end_id": end.id if end else None, "end_seq": end.seq if end else None,
+            "end_thread_seq": end.thread_seq if end else None, "end_at": end.at if end else None,
         }  # fmt: skip
         if run.kwargs.get("webhook"):
             row = await again(lambda: self._end_and_owe(statement, parameters))
@@ -450,6 +500,11 @@ class Runs:
             if row is None:
                 raise Rollback
         return row
+
+    async def asked_to_end(self, run: ClaimedRun) -> CancelAction | None:
+        """How a run that is still held was asked to end."""
+        row = await self.database.fetch_one(_ASKED, [run.run_id, run.worker_id, run.attempt])
+        return row["cancel_action"] if row else None
 
     async def hand_back(self, run: ClaimedRun) -> bool:
         """Give a run back to the queue. False: it is not held."""
@@ -505,10 +560,14 @@ class Runs:
 
         return await again(cancel)
 
-    async def reclaim(self, max_retries: int) -> list[Row]:
-        """Take runs from workers that are no longer heard of; answer `run_id, thread_id, status, attempt` of each."""
+    async def reclaim(self, max_retries: int, worker_id: UUID, dropped: Sequence[UUID] = ()) -> list[Row]:
+        """Take runs from workers that are no longer heard of, and those that `worker_id` does not execute though it holds them;
+        answer `run_id, thread_id, status, attempt` of each."""
         error = dumps({"error": "RunAttemptsExhausted", "message": f"the worker of this run died {max_retries + 1} times"})
-        return await self.database.fetch_all(_RECLAIM, {"max_retries": max_retries, "error": error.decode()})
+        return await self.database.fetch_all(
+            _RECLAIM,
+            {"max_retries": max_retries, "error": error.decode(), "worker_id": worker_id, "dropped": list(dropped)},
+        )
 
     async def mark_followed(self, run_id: UUID) -> bool:
         """Have the run's events written down from now on; False if they are already."""
@@ -539,9 +598,10 @@ class Runs:
         await self.database.execute(HEARTBEAT, {"worker_id": worker_id, "lease": lease_seconds})
 
     async def sweep(self) -> None:
-        """Delete what dead workers left: their leases, and the threads of their stateless runs."""
+        """Delete what dead workers left, their leases and the threads of their stateless runs, and what no run needs any more."""
         await self.database.execute(_SWEEP_TEMPORARY)
         await self.database.execute(_SWEEP_WORKERS)
+        await self.database.execute(_SWEEP_UNDO)
 
     async def sweep_ended(self, seconds: float) -> None:
         """Delete runs that ended longer ago than this; their threads stay."""

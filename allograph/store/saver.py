@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, LiteralString, cast
+from uuid import UUID
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
@@ -24,11 +25,12 @@ from langgraph.checkpoint.base import (
     get_serializable_checkpoint_metadata,
 )
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
-from psycopg_pool import PoolTimeout
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 LIGHT = 400
 """Values that weigh more (about one for each item, and for each 100 characters of text) are encoded in a thread."""
@@ -39,6 +41,10 @@ MOST_ROWS = 5
 
 class StorageError(Exception):
     """The database was away when a checkpoint was read or written: no fault of the graph, which can go on from the last one."""
+
+
+class RunTakenError(StorageError):
+    """Another worker has the run, or it is over: what this one still computes does not count."""
 
 
 @contextlib.contextmanager
@@ -80,7 +86,7 @@ class Saver(AsyncPostgresSaver):
             thread_id, namespace, checkpoint["id"], configurable.get("checkpoint_id"),
             Jsonb({**checkpoint, "channel_values": inline}), Jsonb(get_serializable_checkpoint_metadata(config, metadata)),
         )  # fmt: skip
-        await self._write(_put(len(apart)), parameters)
+        await self._write(len(apart), _put, parameters)
         return {"configurable": {"thread_id": thread_id, "checkpoint_ns": namespace, "checkpoint_id": checkpoint["id"]}}
 
     async def aput_writes(
@@ -100,15 +106,22 @@ class Saver(AsyncPostgresSaver):
         bodies = await self._encoded([value for _, value in rows.values()])
         for (index, (channel, _)), (type_, body) in zip(rows.items(), bodies, strict=True):
             parameters += (*of, index, channel, type_, body)
-        await self._write(_put_writes(len(rows), special), parameters)
+        await self._write(len(rows), _put_special_writes if special else _put_writes, parameters)
 
-    async def _write(self, statement: LiteralString, parameters: Sequence[Any]) -> None:
+    async def _write(self, rows: int, statement: Callable[[int, bool], LiteralString], parameters: Sequence[Any]) -> None:
+        await self._execute(statement(rows, False), parameters)
+
+    async def _execute(self, statement: LiteralString, parameters: Sequence[Any]) -> int:
+        """The number of rows that the statement answered or wrote."""
         async with self.lock:
+            self._check_open()
             if isinstance(self.conn, AsyncConnection):
-                await self.conn.execute(statement, parameters)
-            else:
-                async with self.conn.connection() as connection:
-                    await connection.execute(statement, parameters)
+                return (await self.conn.execute(statement, parameters)).rowcount
+            async with self.conn.connection() as connection:
+                return (await connection.execute(statement, parameters)).rowcount
+
+    def _check_open(self) -> None:
+        """Raise if this saver must not write any more."""
 
     async def _encoded(self, values: Sequence[Any]) -> list[tuple[str, bytes]]:
         if not values:
@@ -134,17 +147,88 @@ class Saver(AsyncPostgresSaver):
 
 
 class RunSaver(Saver):
-    """The saver of one run. Raises `StorageError` when the database is away, or gave a statement up in favour of another."""
+    """The saver of one attempt of a run, which writes only as long as its worker holds the run.
 
-    async def _write(self, statement: LiteralString, parameters: Sequence[Any]) -> None:
+    A worker that was paused, or cut off from the database, wakes up in the middle of a graph that another one has taken over
+    meanwhile; the checkpoint it would write next could be newer than those of the other, and of the runs after it.
+
+    Raises `StorageError` when the database is away, or gave a statement up in favour of another; `RunTakenError` when the run is
+    not held any more.
+    """
+
+    def __init__(
+        self, pool: AsyncConnectionPool[AsyncConnection[DictRow]], *, serde: SerializerProtocol, held: tuple[UUID, UUID, int],
+        before_checkpoint: Callable[[], Awaitable[None]],
+    ) -> None:  # fmt: skip
+        """`held` is run, worker and attempt; `before_checkpoint` is awaited before each checkpoint is written."""
+        super().__init__(pool, serde=serde)
+        self.pool = pool
+        self.held = held
+        self.before_checkpoint = before_checkpoint
+        self._others: set[tuple[str, str]] = set()
+        self._closed = False
+
+    async def close(self) -> None:
+        """Write no more; return when what was being written is.
+
+        A graph that is cancelled while it waits for its last writes leaves them to themselves.
+        """
+        self._closed = True
+        async with self.lock:
+            pass
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RunTakenError(f"attempt {self.held[2]} of run {self.held[0]} has ended here")
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        found = await super().aget_tuple(config)
+        if found and found.metadata.get("run_id") != str(self.held[0]):
+            configurable = found.config["configurable"]
+            self._others.add((configurable["checkpoint_ns"], configurable["checkpoint_id"]))
+        return found
+
+    async def aput(
+        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
+    ) -> RunnableConfig:
+        await self.before_checkpoint()
+        return await super().aput(config, checkpoint, metadata, new_versions)
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        configurable = config["configurable"]
+        place = (configurable["checkpoint_ns"], configurable["checkpoint_id"])
+        if place in self._others:
+            indices = list({WRITES_IDX_MAP.get(channel, index) for index, (channel, _) in enumerate(writes)})
+            with storage():
+                await self._execute(_REMEMBER, [*self.held, *place, task_id, indices, configurable["thread_id"], *place, task_id])
+        await super().aput_writes(config, writes, task_id, task_path)
+
+    async def _write(self, rows: int, statement: Callable[[int, bool], LiteralString], parameters: Sequence[Any]) -> None:
         with storage():
-            await super()._write(statement, parameters)
+            if not await self._execute(statement(rows, True), [*self.held, *parameters]):
+                raise self._taken()
 
     @contextlib.asynccontextmanager
     async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[AsyncCursor[DictRow]]:
         with storage():
-            async with super()._cursor(pipeline=pipeline) as cursor:
+            if not pipeline:
+                async with super()._cursor() as cursor:
+                    yield cursor
+                return
+            # The original writes what it asks a pipeline for.
+            async with (
+                self.lock, self.pool.connection() as connection, connection.transaction(), connection.cursor() as cursor
+            ):  # fmt: skip
+                self._check_open()
+                await cursor.execute(HELD, self.held)
+                if not cursor.rowcount:
+                    raise self._taken()
                 yield cursor
+
+    def _taken(self) -> RunTakenError:
+        return RunTakenError(f"attempt {self.held[2]} of run {self.held[0]} is not held by this worker any more")
 
 
 def light(values: Sequence[Any]) -> bool:
@@ -180,34 +264,70 @@ def light(values: Sequence[Any]) -> bool:
     return True
 
 
-@lru_cache
-def _put(blobs: int) -> LiteralString:
-    """A checkpoint, and `blobs` versions of channels, in one statement."""
-    if not blobs:
-        return _CHECKPOINT
-    rows = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * blobs)
-    return f"""
-    WITH blobs AS (
-        INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob) VALUES {rows}
-        ON CONFLICT (thread_id, checkpoint_ns, channel, version) DO NOTHING
-    ){_CHECKPOINT}"""
+# Locked against being taken away until the write is committed: who takes a run over locks its row for update. Changes of the row
+# that leave it where it is do not wait for this.
+HELD: LiteralString = """
+    SELECT run_id FROM runs WHERE run_id = %s AND worker_id = %s AND attempt = %s AND status = 'running' FOR KEY SHARE"""
 
+# What stands behind a checkpoint of an earlier run, before this run writes there for the first time.
+_REMEMBER: LiteralString = f"""
+    WITH held AS ({HELD})
+    INSERT INTO undo_writes (run_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob)
+    SELECT held.run_id, %s, %s, %s, place.idx, w.channel, w.type, w.blob
+    FROM held, unnest(%s::integer[]) AS place (idx) LEFT JOIN checkpoint_writes AS w
+        ON w.thread_id = %s AND w.checkpoint_ns = %s AND w.checkpoint_id = %s AND w.task_id = %s AND w.idx = place.idx
+    ON CONFLICT DO NOTHING"""
 
-_CHECKPOINT: LiteralString = """
-    INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
-    VALUES (%s, %s, %s, %s, %s, %s)
+_INTO_BLOBS: LiteralString = "INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)"
+
+_NEW_BLOBS: LiteralString = "ON CONFLICT (thread_id, checkpoint_ns, channel, version) DO NOTHING"
+
+_INTO_CHECKPOINTS: LiteralString = """
+    INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)"""
+
+_NEWER_CHECKPOINT: LiteralString = """
     ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id)
     DO UPDATE SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata"""
 
+_INTO_WRITES: LiteralString = """
+    INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)"""
+
+
+def _values(rows: int, columns: int) -> LiteralString:
+    row: LiteralString = "(" + ", ".join(["%s"] * columns) + ")"
+    return "VALUES " + ", ".join([row] * rows)
+
 
 @lru_cache
-def _put_writes(count: int, special: bool) -> LiteralString:
-    """`count` writes of one task; those that have a fixed place replace what was there."""
-    rows = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s)"] * count)
-    conflict: LiteralString = (
-        "UPDATE SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob" if special else "NOTHING"
-    )
+def _put(blobs: int, held: bool) -> LiteralString:
+    """A checkpoint, and `blobs` versions of channels, in one statement; with `held`, if the run is, whose row it answers then."""
+    if not held:
+        with_blobs: LiteralString = f"WITH blobs AS ({_INTO_BLOBS} {_values(blobs, 6)} {_NEW_BLOBS})" if blobs else ""
+        return f"{with_blobs} {_INTO_CHECKPOINTS} {_values(1, 6)} {_NEWER_CHECKPOINT}"
+    with_blobs = f", blobs AS ({_INTO_BLOBS} SELECT v.* FROM held, ({_values(blobs, 6)}) AS v {_NEW_BLOBS})" if blobs else ""
     return f"""
-    INSERT INTO checkpoint_writes (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
-    VALUES {rows}
-    ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) DO {conflict}"""
+    WITH held AS ({HELD}) {with_blobs},
+    checkpoint AS ({_INTO_CHECKPOINTS} SELECT v.* FROM held, ({_values(1, 6)}) AS v {_NEWER_CHECKPOINT})
+    SELECT FROM held"""
+
+
+def _writes(count: int, held: bool, conflict: LiteralString) -> LiteralString:
+    """`count` writes of one task."""
+    on_conflict: LiteralString = f"ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx) DO {conflict}"
+    if not held:
+        return f"{_INTO_WRITES} {_values(count, 9)} {on_conflict}"
+    return f"""
+    WITH held AS ({HELD}),
+    writes AS ({_INTO_WRITES} SELECT v.* FROM held, ({_values(count, 9)}) AS v {on_conflict})
+    SELECT FROM held"""
+
+
+@lru_cache
+def _put_writes(count: int, held: bool) -> LiteralString:
+    return _writes(count, held, "NOTHING")
+
+
+@lru_cache
+def _put_special_writes(count: int, held: bool) -> LiteralString:
+    """Writes that have a fixed place replace what was there."""
+    return _writes(count, held, "UPDATE SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob")

@@ -1,0 +1,134 @@
+"""`python -m tests.chaos [--seconds 600] [--seed 7] [--clients 24] [--redis]`; ends with 1 when an invariant was violated."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.chaos import facts
+from tests.chaos.checker import violations
+from tests.chaos.history import Facts, History
+from tests.chaos.load import Load
+from tests.chaos.system import System
+from tests.chaos.trouble import Trouble
+from tests.server_process import data_folder
+
+KEPT = Path(__file__).resolve().parents[2] / "build" / "chaos"
+DRAIN_SECONDS = 240.0
+"""How long the last runs may take to end, once nothing goes wrong any more; on a machine that has other things to do."""
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seconds", type=float, default=600)
+    arguments.add_argument("--seed", type=int, default=None)
+    arguments.add_argument("--clients", type=int, default=20)
+    arguments.add_argument("--pause", type=float, default=3.0, help="seconds from one deed to the next, on average")
+    options = arguments.parse_args()
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
+    print(f"chaos for {options.seconds:g} s with --seed {seed}", flush=True)
+    with data_folder() as folder:
+        return asyncio.run(storm(folder, seed, options.seconds, options.clients, options.pause))
+
+
+async def storm(folder: Path, seed: int, seconds: float, clients: int, pause: float) -> int:
+    began = time.monotonic()
+    told: list[str] = []
+
+    def tell(what: str) -> None:
+        told.append(f"{time.strftime('%H:%M:%S')} {time.monotonic() - began:7.1f} s  {what}")
+
+    history = History()
+    system = System(folder, {})
+    try:
+        await asyncio.to_thread(system.start)
+        until = time.monotonic() + seconds
+        load = Load(system, seed, history, until, until + DRAIN_SECONDS)
+        trouble = Trouble(system, seed, pause, tell)
+        working = asyncio.create_task(load.work(clients))
+        await trouble.make(until)
+        tell("no more trouble")
+        await asyncio.wait([working], timeout=DRAIN_SECONDS)
+        if not working.done():
+            history.failures.append(f"some clients were not done {DRAIN_SECONDS:g} s after the last trouble")
+            working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        if working.done() and not working.cancelled() and (error := working.exception()):
+            history.failures.append(f"a client failed: {type(error).__name__}: {error}")
+        await drained(system)
+        tell("drained")
+        found = await asyncio.to_thread(facts.gather, system, system.apis[0].url)
+        wrong = violations(history, found)
+    except BaseException:
+        keep(system, told, history, Facts(), ["the chaos run itself failed"])
+        raise
+    finally:
+        system.stop()
+    report(seed, seconds, history, found, load, trouble, wrong)
+    if wrong:
+        keep(system, told, history, found, wrong)
+        print(f"logs and history are in {KEPT}", flush=True)
+    return 1 if wrong else 0
+
+
+async def drained(system: System) -> None:
+    """Return when every run has ended and every temporary thread is gone, or when that takes too long; what is left, is judged."""
+    deadline = time.monotonic() + DRAIN_SECONDS
+    counts: list[Callable[[System], int]] = [facts.active_runs, facts.temporary_threads]
+    for count in counts:
+        while time.monotonic() < deadline and (await asyncio.to_thread(count, system)) > 0:
+            await asyncio.sleep(0.5)
+
+
+def report(
+    seed: int, seconds: float, history: History, found: Facts, load: Load, trouble: Trouble, wrong: list[str]
+) -> None:  # fmt: skip
+    runs = Counter(run.status for run in found.runs)
+    lines = {
+        "seed": seed,
+        "seconds": f"{seconds:g}",
+        "requests for a run": len(history.sent),
+        "acknowledged": sum(sent.acknowledged for sent in history.sent),
+        "runs at the end": ", ".join(f"{count} {status}" for status, count in sorted(runs.items())),
+        "executed more than once": sum(run.attempt > 1 for run in found.runs),
+        "cancels": len(history.cancels),
+        "threads deleted": len(history.deleted),
+        "streams followed": f"{len(history.readings)}, with {load.reconnects} reconnects",
+        "trouble": ", ".join(f"{count} {what}" for what, count in sorted(trouble.counts.items())),
+        "violations": len(wrong),
+    }
+    print("\n".join(f"{name:<24}{value}" for name, value in lines.items()))
+    for sentence in wrong[:40]:
+        print(f"  - {sentence}")
+    sys.stdout.flush()
+
+
+def keep(system: System, told: list[str], history: History, found: Facts, wrong: list[str]) -> None:
+    """What a failed run leaves to look at."""
+    shutil.rmtree(KEPT, ignore_errors=True)
+    KEPT.mkdir(parents=True)
+    for process in system.processes:
+        if process.server and process.log.exists():
+            shutil.copy(process.log, KEPT / f"{process.name}.log")
+    (KEPT / "trouble.txt").write_text("\n".join(told) + "\n")
+    (KEPT / "violations.txt").write_text("\n".join(wrong) + "\n")
+
+    def plain(value: Any) -> Any:
+        return sorted(value) if isinstance(value, set) else str(value)
+
+    for name, what in (("history", history), ("facts", found)):
+        (KEPT / f"{name}.json").write_text(json.dumps(dataclasses.asdict(what), default=plain, indent=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

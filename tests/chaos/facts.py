@@ -1,0 +1,79 @@
+"""Asks the database and the API what came of everything."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, LiteralString
+
+import httpx
+
+from tests.chaos.history import CheckpointRow, Facts, RunRow, ThreadRow
+from tests.chaos.system import System
+
+_RUNS: LiteralString = """
+SELECT run_id::text, thread_id::text, seq, status, attempt, kwargs::jsonb AS kwargs FROM runs ORDER BY seq
+"""
+
+_THREADS: LiteralString = """
+SELECT thread_id::text, status, active_runs, temporary, "values"::jsonb AS shown FROM threads ORDER BY thread_id
+"""
+
+_CHECKPOINTS: LiteralString = """
+SELECT thread_id, checkpoint_id, parent_checkpoint_id, metadata ->> 'run_id' AS run_id FROM checkpoints
+WHERE checkpoint_ns = '' ORDER BY thread_id, checkpoint_id
+"""
+
+_EVENTS: LiteralString = "SELECT id, thread_id::text, run_id::text, seq, name FROM run_events ORDER BY id"
+
+_ORPHANS: LiteralString = """
+SELECT DISTINCT thread_id FROM (
+    SELECT thread_id FROM checkpoints UNION SELECT thread_id FROM checkpoint_blobs UNION SELECT thread_id FROM checkpoint_writes
+) AS of_checkpoints WHERE NOT EXISTS (SELECT FROM threads WHERE threads.thread_id::text = of_checkpoints.thread_id)
+"""
+
+
+def active_runs(system: System) -> int:
+    with system.connect() as connection:
+        row = connection.execute("SELECT count(*) AS n FROM runs WHERE status IN ('pending', 'running')").fetchone()
+        assert row
+        return int(str(row["n"]))
+
+
+def temporary_threads(system: System) -> int:
+    with system.connect() as connection:
+        row = connection.execute("SELECT count(*) AS n FROM threads WHERE temporary").fetchone()
+        assert row
+        return int(str(row["n"]))
+
+
+def gather(system: System, url: str) -> Facts:
+    """Everything that the checker looks at."""
+
+    def rows(statement: LiteralString) -> list[dict[str, Any]]:
+        with system.connect() as connection:
+            return connection.execute(statement).fetchall()
+
+    facts = Facts(orphans=[row["thread_id"] for row in rows(_ORPHANS)])
+    for row in rows(_RUNS):
+        kwargs = row.pop("kwargs")
+        given = kwargs["input"] or {}
+        delayed = bool(kwargs["config"]["configurable"].get("__after_seconds__"))
+        facts.runs.append(
+            RunRow(**row, tag=given.get("tag", ""), steps=given.get("steps", 0), delayed=delayed, temporary=kwargs["temporary"])
+        )
+    checkpoints: dict[str, list[CheckpointRow]] = defaultdict(list)
+    for row in rows(_CHECKPOINTS):
+        checkpoints[row["thread_id"]].append(CheckpointRow(row["checkpoint_id"], row["parent_checkpoint_id"], row["run_id"]))
+    facts.checkpoints = dict(checkpoints)
+    events: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    thread_events: dict[str, list[int]] = defaultdict(list)
+    for row in rows(_EVENTS):
+        events[row["run_id"]].append((row["seq"], row["name"]))
+        thread_events[row["thread_id"]].append(row["id"])
+    facts.events, facts.thread_events = dict(events), dict(thread_events)
+    with httpx.Client(base_url=url, timeout=60) as http:
+        for row in rows(_THREADS):
+            shown = row.pop("shown") or {}
+            values = http.get(f"/threads/{row['thread_id']}/state").raise_for_status().json()["values"] or {}
+            facts.threads.append(ThreadRow(**row, shown=shown.get("entries", []), entries=values.get("entries", [])))
+    return facts
