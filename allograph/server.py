@@ -10,6 +10,8 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from allograph.errors import StartupError
 from allograph.settings import DEFAULT_PORT
@@ -57,13 +59,38 @@ ENDLESS_SECONDS = 2.0
 end: streams of whole threads."""
 
 
+class Stoppable:
+    """The application. The server may cancel requests when it stops: one that was not answered yet is told to ask again."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except asyncio.CancelledError:
+            if started or scope["type"] != "http":
+                raise
+            stopping = JSONResponse(
+                {"detail": "The server is stopping. Try again."}, 503, {"retry-after": "1", "connection": "close"}
+            )
+            await stopping(scope, receive, send)
+
+
 class Server(uvicorn.Server):
     """uvicorn, which tells the application of a stop as soon as it is asked for: runs drain while open replies are finished."""
 
     def __init__(self, app: FastAPI, grace_seconds: float) -> None:
         super().__init__(
             uvicorn.Config(
-                app.state.entry,
+                Stoppable(app.state.entry),
                 log_config=None,
                 access_log=False,
                 server_header=False,

