@@ -59,19 +59,22 @@ def gate(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def before_the_end(data_dir: Path) -> Callable[[str, ServerProcess, Path | None], None]:
-    """Kill a server after the graph of a thread's run has ended (having passed a gate), and before the statement that ends the run."""
+    """Kill a server between the end of the graph of a thread's run (behind a gate) and the statement that ends the run."""
 
     def kill(thread: str, server: ServerProcess, gate: Path | None = None) -> None:
         waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%ended AS%'"
-        with EmbeddedPostgres(data_dir) as conninfo, psycopg.connect(conninfo, autocommit=True) as looking:
-            with psycopg.connect(conninfo) as locking:
-                locking.execute("SELECT FROM threads WHERE thread_id = %s FOR UPDATE", [thread])
-                if gate:
-                    gate.touch()
-                pids = eventually(lambda: looking.execute(waiting).fetchall())
-                server.kill()
-                for (pid,) in pids:
-                    looking.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+        with (
+            EmbeddedPostgres(data_dir) as conninfo,
+            psycopg.connect(conninfo, autocommit=True) as looking,
+            psycopg.connect(conninfo) as locking,
+        ):
+            locking.execute("SELECT FROM threads WHERE thread_id = %s FOR UPDATE", [thread])
+            if gate:
+                gate.touch()
+            pids = eventually(lambda: looking.execute(waiting).fetchall())
+            server.kill()
+            for (pid,) in pids:
+                looking.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
         assert newest_run(data_dir, thread)["status"] == "running"
 
     return kill
