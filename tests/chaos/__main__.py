@@ -65,9 +65,9 @@ async def storm(folder: Path, seed: int, seconds: float, clients: int, pause: fl
         await asyncio.gather(working, return_exceptions=True)
         if working.done() and not working.cancelled() and (error := working.exception()):
             history.failures.append(f"a client failed: {type(error).__name__}: {error}")
-        await drained(system)
+        await drained(system.conninfo)
         tell("drained")
-        found = await asyncio.to_thread(facts.gather, system, system.apis[0].url)
+        found = await asyncio.to_thread(facts.gather, system.conninfo, system.apis[0].url)
         wrong = violations(history, found)
     except BaseException:
         keep(system, told, history, Facts(), ["the chaos run itself failed"])
@@ -81,12 +81,12 @@ async def storm(folder: Path, seed: int, seconds: float, clients: int, pause: fl
     return 1 if wrong else 0
 
 
-async def drained(system: System) -> None:
+async def drained(conninfo: str) -> None:
     """Return when every run has ended and every temporary thread is gone, or when that takes too long; what is left, is judged."""
     deadline = time.monotonic() + DRAIN_SECONDS
-    counts: list[Callable[[System], int]] = [facts.active_runs, facts.temporary_threads]
+    counts: list[Callable[[str], int]] = [facts.active_runs, facts.temporary_threads]
     for count in counts:
-        while time.monotonic() < deadline and (await asyncio.to_thread(count, system)) > 0:
+        while time.monotonic() < deadline and (await asyncio.to_thread(count, conninfo)) > 0:
             await asyncio.sleep(0.5)
 
 

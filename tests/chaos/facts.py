@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Any, LiteralString
 
 import httpx
+import psycopg
+from psycopg.rows import dict_row
 
 from tests.chaos.history import CheckpointRow, Facts, RunRow, ThreadRow
-from tests.chaos.system import System
 
 _RUNS: LiteralString = """
 SELECT run_id::text, thread_id::text, seq, status, attempt, kwargs::jsonb AS kwargs FROM runs ORDER BY seq
@@ -32,26 +34,26 @@ SELECT DISTINCT thread_id FROM (
 """
 
 
-def active_runs(system: System) -> int:
-    with system.connect() as connection:
-        row = connection.execute("SELECT count(*) AS n FROM runs WHERE status IN ('pending', 'running')").fetchone()
-        assert row
-        return int(str(row["n"]))
+def active_runs(conninfo: str) -> int:
+    return _count(conninfo, "SELECT count(*) AS n FROM runs WHERE status IN ('pending', 'running')")
 
 
-def temporary_threads(system: System) -> int:
-    with system.connect() as connection:
-        row = connection.execute("SELECT count(*) AS n FROM threads WHERE temporary").fetchone()
-        assert row
-        return int(str(row["n"]))
+def temporary_threads(conninfo: str) -> int:
+    return _count(conninfo, "SELECT count(*) AS n FROM threads WHERE temporary")
 
 
-def gather(system: System, url: str) -> Facts:
-    """Everything that the checker looks at."""
+def _count(conninfo: str, statement: LiteralString) -> int:
+    with connected(conninfo) as connection:
+        return int(connection.execute(statement).fetchall()[0]["n"])
+
+
+def gather(conninfo: str, url: str, threads: Collection[str] | None = None) -> Facts:
+    """Everything that the checker looks at; of all threads, or of these."""
 
     def rows(statement: LiteralString) -> list[dict[str, Any]]:
-        with system.connect() as connection:
-            return connection.execute(statement).fetchall()
+        with connected(conninfo) as connection:
+            found = connection.execute(statement).fetchall()
+        return found if threads is None else [row for row in found if row["thread_id"] in threads]
 
     facts = Facts(orphans=[row["thread_id"] for row in rows(_ORPHANS)])
     for row in rows(_RUNS):
@@ -77,3 +79,7 @@ def gather(system: System, url: str) -> Facts:
             values = http.get(f"/threads/{row['thread_id']}/state").raise_for_status().json()["values"] or {}
             facts.threads.append(ThreadRow(**row, shown=shown.get("entries", []), entries=values.get("entries", [])))
     return facts
+
+
+def connected(conninfo: str) -> psycopg.Connection[dict[str, Any]]:
+    return psycopg.connect(conninfo, autocommit=True, row_factory=dict_row, connect_timeout=10)

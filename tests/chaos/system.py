@@ -8,8 +8,6 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
-
 from allograph.store.embedded import EmbeddedPostgres
 from tests.server_process import ServerProcess, free_port
 
@@ -117,6 +115,3 @@ class System:
                 line = place.read_bytes()
                 if b"embedded_guardian.py" in line and os.fsencode(self.postgres.home) in line:
                     yield int(place.parent.name)
-
-    def connect(self) -> psycopg.Connection[dict[str, object]]:
-        return psycopg.connect(self.conninfo, autocommit=True, row_factory=psycopg.rows.dict_row, connect_timeout=10)
