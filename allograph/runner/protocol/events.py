@@ -110,8 +110,9 @@ def _end(row: Row, wanted: Filter, graph_id: str | None) -> Iterator[ThreadEvent
     for interrupt in interrupts:
         namespace = tuple(interrupt["namespace"])
         if seq > wanted.since and wanted.wants("input", namespace):
-            payload = dumps({"interrupt_id": interrupt["id"], "payload": interrupt["value"]})
-            yield _event(row, seq, "input.requested", namespace, payload)
+            # The types say `payload`; the Python client reads `value`.
+            asked = {"interrupt_id": interrupt["id"], "payload": interrupt["value"], "value": interrupt["value"]}
+            yield _event(row, seq, "input.requested", namespace, dumps(asked))
         seq += 1
     if seq > wanted.since and wanted.wants("lifecycle", ()):
         yield _event(row, seq, "lifecycle", (), dumps(_ended(end, graph_id)))
