@@ -129,10 +129,13 @@ async def test_tools(sdk: LangGraphClient, transport: Transport) -> None:
     assert seen.tools == {"add": ({"a": 20, "b": 22}, "42")}
 
 
-async def test_a_deep_agent_with_a_subagent(sdk: LangGraphClient, transport: Transport) -> None:
+async def test_a_deep_agent_with_a_subagent(sdk: LangGraphClient, transport: Transport, gate: Path) -> None:
     async with sdk.threads.stream(assistant_id="team", transport=transport) as thread:
         seen = await Seen.of(thread)
-        await thread.run.start(input=SAID)
+        gate.with_name("gate.asked").touch()
+        await thread.run.start(input={"messages": [{"role": "user", "content": str(gate)}]})
+        await aeventually(lambda: _is(bool(seen.subgraphs and seen.subgraphs[0][1].tools)))
+        gate.touch()
         await thread.output
         await seen.end()
     assert seen.texts == ["Asking", "The team says found 3"]

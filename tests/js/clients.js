@@ -32,7 +32,7 @@ export const unreliableClient = () => client({ apiUrl: ALLOGRAPH_UNRELIABLE_URL 
 /** A file that is not there yet: runs that are given it wait for it behind their second word. */
 export function newGate() {
   const path = join(tmpdir(), `allograph-gate-${randomUUID()}`);
-  return { path, open: () => writeFileSync(path, ""), isOpen: () => existsSync(path) };
+  return { path, open: (step = "") => writeFileSync(path + step, ""), isOpen: () => existsSync(path) };
 }
 
 export const said = (text, gate) => ({ messages: [{ role: "user", content: text }], gate: gate?.path ?? "" });

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from dataclasses import fields
 from typing import Any, ClassVar
 
 from langchain_core._api.beta_decorator import suppress_langchain_beta_warning
@@ -15,6 +16,7 @@ from langchain_core.language_models._compat_bridge import message_to_events
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import RunnableConfig
 from langgraph.stream import ProtocolEvent, StreamChannel, StreamTransformer
+from langgraph.types import Command
 
 from allograph.runner.classic import Chunk
 from allograph.runner.graphs import Graph
@@ -87,6 +89,10 @@ async def _addressed(events: AsyncIterator[ProtocolEvent]) -> AsyncGenerator[Chu
             else:
                 data = {key: value for key, value in data.items() if key != "namespace"} | {"graph_name": graphs.get(namespace, "")}
             yield namespace, "lifecycle", data
+        elif method == "tools" and isinstance(data.get("output"), Command):
+            # Clients look into a command for the tool's message, and know a command by this name.
+            command = {field.name: getattr(data["output"], field.name) for field in fields(data["output"])}
+            yield namespace, method, {**data, "output": {"lg_name": "Command", **command}}
         else:
             yield namespace, method, data
 

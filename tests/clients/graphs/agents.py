@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import operator
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 from deepagents import create_deep_agent
 from langchain.agents import create_agent
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import tool
@@ -70,15 +73,37 @@ def add(a: int, b: int) -> int:
 adder = create_agent(Adder(), [add], name="adder")
 
 
+async def there(gate: str) -> None:
+    while not await asyncio.to_thread(Path(gate).exists):
+        await asyncio.sleep(0.01)
+
+
 class Leader(Scripted):
+    """Is told the name of a file, and asks the researcher when there is one with `.asked` behind it."""
+
+    async def _astream(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        async for chunk in super()._astream(messages, *args, **kwargs):
+            if chunk.message.tool_call_chunks:  # type: ignore[attr-defined]
+                await there(f"{messages[-1].text}.asked")
+            yield chunk
+
     def chunks(self, messages: list[BaseMessage]) -> list[AIMessageChunk]:
         if isinstance(messages[-1], ToolMessage):
             return said(f"The team says {messages[-1].text}")
-        task = '{"description": "Find the number", "subagent_type": "researcher"}'
-        return [*said("Asking"), *call("task", task, "call-task")]
+        task = {"description": messages[-1].text, "subagent_type": "researcher"}
+        return [*said("Asking"), *call("task", json.dumps(task), "call-task")]
 
 
 class Researcher(Scripted):
+    """Is told the name of a file, and speaks its last words when that is there."""
+
+    async def _astream(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        gate = next(message.text for message in messages if isinstance(message, HumanMessage))
+        if isinstance(messages[-1], ToolMessage):
+            await there(gate)
+        async for chunk in super()._astream(messages, *args, **kwargs):
+            yield chunk
+
     def chunks(self, messages: list[BaseMessage]) -> list[AIMessageChunk]:
         if isinstance(messages[-1], ToolMessage):
             return said(f"found {messages[-1].text}")
