@@ -32,6 +32,8 @@ from allograph.store.saver import StorageError
 
 log = logging.getLogger("allograph.run")
 
+TURNS_TO_LOG = 5
+
 Rows = Callable[[tuple[str, ...], str, Any], Iterator[tuple[str, Any]]]
 
 _INTERRUPT_ID = re.compile("[0-9a-f]{32}")  # as LangGraph itself tells a resume by ids from a resume value that is a dictionary
@@ -162,8 +164,11 @@ class Execution:
         )  # fmt: skip
 
     async def _written_down(self) -> None:
-        """What a step streamed is written down before its checkpoint is: after a crash the step is not executed again."""
+        """What a task streamed is written down before its result is: after a crash the task is not executed again."""
         if self.stream.flush:
+            # The task has ended in this turn of the event loop: what it streamed last is logged in the next ones.
+            for _ in range(TURNS_TO_LOG):
+                await asyncio.sleep(0)
             await self.stream.flush()
 
     async def _drive(self, graph: Graph, config: RunnableConfig) -> None:

@@ -95,10 +95,10 @@ class Checkpoints:
         """A saver for one request: an instance holds a lock through which its calls go one after the other."""
         return Saver(self.database.pool, serde=self._serde)
 
-    def saver_of_run(self, run: ClaimedRun, before_checkpoint: Callable[[], Awaitable[None]]) -> RunSaver:
+    def saver_of_run(self, run: ClaimedRun, before_writing: Callable[[], Awaitable[None]]) -> RunSaver:
         """A saver for one attempt of a run: it writes as long as the run is held."""
         held = (run.run_id, run.worker_id, run.attempt)
-        return RunSaver(self.database.pool, serde=self._serde, held=held, before_checkpoint=before_checkpoint)
+        return RunSaver(self.database.pool, serde=self._serde, held=held, before_writing=before_writing)
 
     async def copy(self, connection: Connection, source: UUID, target: UUID) -> None:
         """Copy everything of `source` to the new thread `target`, in the caller's transaction."""

@@ -51,6 +51,9 @@ IDLE_SECONDS = 30
 KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 """A database that vanished without a word is noticed, though nobody writes to it."""
 
+START_TRIES = 30
+"""How often, once a second, a process that starts asks again for a database that is not there."""
+
 NOTIFY_SECONDS = 0.005
 """Pause between two messages to other processes; what comes meanwhile goes out together."""
 
@@ -120,7 +123,16 @@ class Database:
         )  # fmt: skip
 
     async def open(self) -> None:
-        await migrate(self.conninfo)
+        """Bring the schema up to date and connect. Waits for a database that is just being started."""
+        for left in range(START_TRIES, -1, -1):
+            try:
+                await migrate(self.conninfo)
+                break
+            except psycopg.OperationalError as error:
+                if not left:
+                    raise
+                log.warning("the database does not answer yet: %s", str(error).strip())
+                await asyncio.sleep(1)
         await self.pool.open(wait=True)
 
     async def close(self) -> None:

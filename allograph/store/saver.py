@@ -158,13 +158,13 @@ class RunSaver(Saver):
 
     def __init__(
         self, pool: AsyncConnectionPool[AsyncConnection[DictRow]], *, serde: SerializerProtocol, held: tuple[UUID, UUID, int],
-        before_checkpoint: Callable[[], Awaitable[None]],
+        before_writing: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
-        """`held` is run, worker and attempt; `before_checkpoint` is awaited before each checkpoint is written."""
+        """`held` is run, worker and attempt; `before_writing` is awaited before each checkpoint or result of a task is written."""
         super().__init__(pool, serde=serde)
         self.pool = pool
         self.held = held
-        self.before_checkpoint = before_checkpoint
+        self.before_writing = before_writing
         self._others: set[tuple[str, str]] = set()
         self._closed = False
 
@@ -191,12 +191,13 @@ class RunSaver(Saver):
     async def aput(
         self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
     ) -> RunnableConfig:
-        await self.before_checkpoint()
+        await self.before_writing()
         return await super().aput(config, checkpoint, metadata, new_versions)
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
+        await self.before_writing()
         configurable = config["configurable"]
         place = (configurable["checkpoint_ns"], configurable["checkpoint_id"])
         if place in self._others:
