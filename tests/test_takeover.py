@@ -276,7 +276,8 @@ def test_a_run_that_was_handed_back_can_be_rolled_back(start: Start, data_dir: P
     with client(first) as http:
         thread = new_thread(http)
         wait(http, thread, input={"tag": "a", "steps": 1})
-        run = new_run(http, thread, "count", {"gate": str(gate), "journal": str(journal)}, durability="sync")
+        asked = {"tag": "x", "steps": 3, "gate": str(gate), "journal": str(journal)}
+        run = new_run(http, thread, "count", asked, durability="sync")
         eventually(lambda: "x2" in written(journal))
         assert first.stop() == 0
     api = start("api")
