@@ -111,9 +111,9 @@ fuzz-long: setup ## the same for an hour
 
 SECONDS ?= 600
 # Without a seed of its own, one that nobody knows before; it is printed.
-CHAOS = $(BIN)/python -m tests.chaos --seconds $(SECONDS) $(if $(filter file,$(origin SEED)),,--seed $(SEED))
+CHAOS = $(BIN)/python -m tests.chaos --seconds $(SECONDS) $(if $(filter file,$(origin SEED)),,--seed $(SEED)) $(OPTIONS)
 
-chaos: setup ## kill and pause servers, workers and Postgres under load, and check what came of every run; SECONDS=90 SEED=1
+chaos: setup ## kill and pause servers, workers and Postgres under load, and check what came of every run; SECONDS=90 SEED=1 OPTIONS=--redis
 	@$(CHAOS)
 
 # ---- pinned versions

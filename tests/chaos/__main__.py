@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import dataclasses
 import json
 import random
@@ -21,6 +22,7 @@ from tests.chaos.history import Facts, History
 from tests.chaos.load import Load
 from tests.chaos.system import System
 from tests.chaos.trouble import Trouble
+from tests.redis_process import RedisProcess
 from tests.server_process import data_folder
 
 KEPT = Path(__file__).resolve().parents[2] / "build" / "chaos"
@@ -33,15 +35,21 @@ def main() -> int:
     arguments.add_argument("--seconds", type=float, default=600)
     arguments.add_argument("--seed", type=int, default=None)
     arguments.add_argument("--clients", type=int, default=20)
+    arguments.add_argument("--redis", action="store_true", help="let Redis carry the events")
     arguments.add_argument("--pause", type=float, default=3.0, help="seconds from one deed to the next, on average")
     options = arguments.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"chaos for {options.seconds:g} s with --seed {seed}", flush=True)
-    with data_folder() as folder:
-        return asyncio.run(storm(folder, seed, options.seconds, options.clients, options.pause))
+    with data_folder() as folder, contextlib.ExitStack() as stack:
+        environment = {}
+        if options.redis:
+            redis = RedisProcess()
+            stack.callback(redis.kill)
+            environment["REDIS_URI"] = redis.url
+        return asyncio.run(storm(folder, environment, seed, options.seconds, options.clients, options.pause))
 
 
-async def storm(folder: Path, seed: int, seconds: float, clients: int, pause: float) -> int:
+async def storm(folder: Path, environment: dict[str, str], seed: int, seconds: float, clients: int, pause: float) -> int:
     began = time.monotonic()
     told: list[str] = []
 
@@ -49,7 +57,7 @@ async def storm(folder: Path, seed: int, seconds: float, clients: int, pause: fl
         told.append(f"{time.strftime('%H:%M:%S')} {time.monotonic() - began:7.1f} s  {what}")
 
     history = History()
-    system = System(folder, {})
+    system = System(folder, environment)
     try:
         await asyncio.to_thread(system.start)
         until = time.monotonic() + seconds
