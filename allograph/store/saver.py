@@ -197,6 +197,10 @@ class RunSaver(Saver):
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
+        if any(isinstance(value, asyncio.CancelledError) for _, value in writes):
+            # The run was handed back or cancelled in the middle of this task, perhaps between its result and where that leads to:
+            # not an error of the task, which is executed again, and not a result.
+            return
         await self.before_writing()
         configurable = config["configurable"]
         place = (configurable["checkpoint_ns"], configurable["checkpoint_id"])
