@@ -354,6 +354,8 @@ def test_a_thread_is_followed_over_the_death_of_its_worker(start: Start, other: 
             asked = {"steps": 4, "gate": str(gate), "gate_at": 3, "journal": str(journal)}
             result(http, thread, "run.start", assistant_id="count", input=asked)
             stream.wait(lambda stream: len(stream.data("custom")) == 3)
+            # Checkpoints are written behind the run.
+            eventually(lambda: other.get(f"/threads/{thread}/state").json()["values"].get("entries") == ["x1", "x2"])
             first.kill()
             gate.touch()
             events = stream.wait_for_end()
