@@ -66,6 +66,7 @@ async def storm(folder: Path, environment: dict[str, str], seed: int, seconds: f
         working = asyncio.create_task(load.work(clients))
         await trouble.make(until)
         tell("no more trouble")
+        history.database_deaths = trouble.database_deaths
         await asyncio.wait([working], timeout=DRAIN_SECONDS)
         if not working.done():
             history.failures.append(f"some clients were not done {DRAIN_SECONDS:g} s after the last trouble")

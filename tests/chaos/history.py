@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -65,6 +66,9 @@ class Reading:
     complete: bool = False
     """The server ended the stream."""
     connections: int = 0
+    began: float = field(default_factory=time.monotonic)
+    ended: float = 0.0
+    """When the stream was read to its end."""
 
 
 @dataclass
@@ -86,6 +90,8 @@ class History:
     """Threads that one client has to itself: what it does there, the tag of its entries and the number of steps."""
     deleted: set[str] = field(default_factory=set)
     """Threads of which somebody asked that they be deleted."""
+    database_deaths: list[float] = field(default_factory=list)
+    """When Postgres was killed, or taken away."""
     failures: list[str] = field(default_factory=list)
     """Answers that no trouble excuses, such as a 500."""
 

@@ -203,7 +203,7 @@ class Load:
             seen += 1
             if seen == leaves_after:
                 return
-        reading.complete = True
+        reading.complete, reading.ended = True, time.monotonic()
 
     async def _leave(self, chance: random.Random) -> None:
         """Open a stream that nobody comes back for."""

@@ -155,3 +155,13 @@ def test_what_is_wrong_is_said(sentence: str, doctor: Doctored) -> None:
     history, facts = good()
     doctor(history, facts)
     assert any(sentence in said for said in violations(history, facts)), violations(history, facts)
+
+
+def test_events_that_the_database_lost_with_its_life_are_excused() -> None:
+    history, facts = good()
+    reading = history.readings[0]
+    reading.events.append((NUMBERS_OF_ATTEMPT + 9, "values", {}))
+    reading.began, reading.ended = 10.0, 20.0
+    for death, excused in ((5.0, False), (15.0, True), (25.0, False)):
+        history.database_deaths = [death]
+        assert ("events that were not kept" in "\n".join(violations(history, facts))) is not excused

@@ -22,6 +22,7 @@ class Trouble:
         self.pause_seconds = pause_seconds
         self.tell = tell
         self.counts: Counter[str] = Counter()
+        self.database_deaths: list[float] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._deeds: list[tuple[int, Callable[[], Coroutine[Any, Any, None]]]] = [
             (6, self.kill_worker), (2, self.kill_workers), (3, self.kill_api), (3, self.kill_postgres), (1, self.outage),
@@ -125,10 +126,12 @@ class Trouble:
 
     async def kill_postgres(self) -> None:
         self._count("kill -9 of Postgres", "")
+        self.database_deaths.append(time.monotonic())
         self.system.kill_postgres()
 
     async def outage(self) -> None:
         seconds = self.chance.uniform(1, 2.5) * LEASE_SECONDS
         self._count("outage of Postgres", f"for {seconds:.1f} s")
+        self.database_deaths.append(time.monotonic())
         with self.system.without_postgres():
             await asyncio.sleep(seconds)
