@@ -2,7 +2,7 @@
 
 A run has a stream of its events and a thread has one that says which events of which run came when. An entry holds all that one
 write brings of a run, and its id is that of the last of them, a number of the run or an id of the thread: an entry for each event
-costs three times as much.
+costs about twice as much.
 Both go when nobody has written to them for as long as a run may take and events are kept. Other processes hear of new events on
 one channel.
 

@@ -17,8 +17,8 @@ SCRIPTS = ROOT / "tests" / "js"
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.test.js")), ids=lambda script: script.name.removesuffix(".test.js"))
 def test_javascript_sdk(script: Path, server: ServerProcess, unreliable: UnreliableProxy, tmp_path: Path) -> None:
     node = subprocess.run(
-        ["node", "--test-force-exit", "--test-reporter=spec", "--test-timeout=15000", script.name],
-        cwd=SCRIPTS, capture_output=True, text=True, timeout=40,
+        ["node", "--test-force-exit", "--test-reporter=spec", "--test-timeout=60000", script.name],
+        cwd=SCRIPTS, capture_output=True, text=True, timeout=180,
         env={
             "PATH": os.environ["PATH"], "TMPDIR": str(tmp_path),
             "ALLOGRAPH_URL": server.url, "ALLOGRAPH_UNRELIABLE_URL": unreliable.url,
