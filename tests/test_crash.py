@@ -135,7 +135,7 @@ def test_a_cancel_reaches_a_run_whose_server_is_dead(start: Start, other: httpx.
     first = start()
     with client(first) as http:
         thread = new_thread(http)
-        run = new_run(http, thread, "count", {"gate": str(gate), "journal": str(journal)})
+        run = new_run(http, thread, "count", {"gate": str(gate), "journal": str(journal)}, durability="sync")
         eventually(lambda: "x2" in written(journal))
         first.kill()
         assert other.post(f"/threads/{thread}/runs/{run}/cancel", params={"wait": "true"}).status_code == 200

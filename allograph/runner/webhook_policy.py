@@ -63,7 +63,7 @@ class WebhookPolicy:
             return cls(disabled=disabled)
         given = config.webhooks.url
         # As in the reference: a policy that does not speak of https requires it, no policy does not.
-        url = given or WebhookUrlPolicy(require_https=False)
+        url = given or WebhookUrlPolicy.model_validate({"require_https": False})
         headers = {
             name: _filled(name, value, config.webhooks.env_prefix) for name, value in config.webhooks.headers.items()
         }  # fmt: skip
