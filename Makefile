@@ -7,7 +7,7 @@ UV_PIP  = uv pip install --quiet --python
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-clients check format lock regen regen-check upgrade upgrade-pages capabilities capabilities-check capture parity parity-record \
-  bench oracle oracle-setup oracle-lock fuzz fuzz-long chaos clean
+  bench oracle oracle-setup oracle-lock fuzz fuzz-long fuzz-record chaos clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -102,6 +102,9 @@ FUZZ = $(BIN)/python -m scripts.fuzz --seed $(SEED) --target $(TARGET)
 
 fuzz: setup ## fuzz a live server against its contract; SEED=random for other requests, TARGET=oracle for the reference
 	@$(FUZZ)
+
+fuzz-record: setup oracle-setup ## fuzz us and the reference, and put both results into docs/PARITY.md
+	@$(FUZZ) --record && $(BIN)/python -m scripts.fuzz --seed $(SEED) --target oracle --record && $(BIN)/python -m scripts.parity docs
 
 fuzz-long: SEED = random
 fuzz-long: setup ## the same for an hour

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.metadata
 import json
 import os
 import random
@@ -22,6 +23,7 @@ from typing import Any
 import httpx
 import yaml
 
+from allograph import contract
 from allograph.generated.routes import OPERATIONS
 from allograph.handlers import HANDLER_CLASSES
 from allograph.routing import has_method
@@ -32,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FUZZ = ROOT / "tests" / "fuzz"
 CONFIG = FUZZ / "langgraph.json"
 REPORTS = ROOT / "build" / "fuzz"
+RESULTS = FUZZ / "results.json"
 
 MOST_EXCEPTIONS = 10
 
@@ -42,6 +45,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, help="examples for each operation, instead of what the configuration says")
     parser.add_argument("--minutes", type=int, help="go on fuzzing for so long")
     parser.add_argument("--target", choices=["ours", "oracle"], default="ours", help="what is fuzzed: ours or the reference")
+    parser.add_argument("--record", action="store_true", help="write what came out into tests/fuzz/results.json")
     parser.add_argument("rest", nargs="*", help="more arguments for `schemathesis run`, after --")
     chosen = parser.parse_args()
     seed = random.SystemRandom().randrange(2**32) if chosen.seed == "random" else int(chosen.seed)
@@ -51,7 +55,10 @@ def main() -> None:
         options += ["--max-examples", str(chosen.examples)]
     if chosen.minutes:
         options += ["--max-time", str(chosen.minutes * 60)]
-    sys.exit(fuzz_oracle(options) if chosen.target == "oracle" else fuzz(options))
+    code = fuzz_oracle(options) if chosen.target == "oracle" else fuzz(options)
+    if chosen.record:
+        _record(chosen.target, seed)
+    sys.exit(code)
 
 
 def fuzz(options: list[str]) -> int:
@@ -96,6 +103,21 @@ def _schemathesis(url: str, options: list[str], given: dict[str, Any]) -> int:
     ]  # fmt: skip
     environment = {**os.environ, "ALLOGRAPH_FUZZ": json.dumps(given), "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def _record(target: str, seed: int) -> None:
+    """Keep the figures of this run for docs/PARITY.md. A failure counts once for each operation and check."""
+    tally = json.loads((REPORTS / "tally.json").read_text())
+    failed = Counter(name.rpartition(" ")[2] for name in tally["failures"])
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results[target] = {
+        "version": contract.UPSTREAM_VERSION if target == "oracle" else importlib.metadata.version("allograph"),
+        "schemathesis": importlib.metadata.version("schemathesis"), "seed": seed,
+        "operations": len({name.rpartition(" ")[0] for name in tally["answers"]}), "requests": sum(tally["answers"].values()),
+        "server_errors": sum(count for name, count in tally["answers"].items() if name.rpartition(" ")[2].startswith("5")),
+        "failures": dict(sorted(failed.items())),
+    }  # fmt: skip
+    RESULTS.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
 
 
 def _answers(answers: dict[str, int]) -> str:

@@ -35,6 +35,7 @@ LONGEST_DELAY = 0.2
 
 _answers: Counter[str] = Counter()
 _excused: Counter[int] = Counter()
+_failures: Counter[str] = Counter()
 _assistants: set[str] = set()
 """Those that were made on the way."""
 
@@ -86,6 +87,7 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
         ):
             _excused[index] += 1
             return False
+    _failures[f"{case.operation.label} {type(failure).__name__}"] += 1
     return True
 
 
@@ -99,7 +101,8 @@ def after_call(context: HookContext, case: Case, response: Response) -> None:
 @atexit.register
 def _write_tally() -> None:
     if place := GIVEN.get("tally"):
-        Path(place).write_text(json.dumps({"answers": _answers, "excused": {str(index): n for index, n in _excused.items()}}))
+        excused = {str(index): n for index, n in _excused.items()}
+        Path(place).write_text(json.dumps({"answers": _answers, "excused": excused, "failures": _failures}))
 
 
 def _with_a_value(query: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from .compare import allowances
 from .scenario import ROOT, load, recorded
 
 PAGE = ROOT / "docs" / "PARITY.md"
+FUZZED = ROOT / "tests" / "fuzz" / "results.json"
 CONTRACT = ROOT / "openapi" / "upstream.json"
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -52,6 +53,33 @@ def _called(operations: dict[tuple[str, str], re.Pattern[str]], method: str, pat
     return min(fits, key=lambda key: key[1].count("{"), default=None)
 
 
+def _fuzzed() -> list[str]:
+    """What `make fuzz` found in both servers, side by side."""
+    if not FUZZED.exists():
+        return []
+    results = json.loads(FUZZED.read_text())
+    ours, reference = results["ours"], results["oracle"]
+    checks = sorted({*ours["failures"], *reference["failures"]})
+    rows = [
+        ("operations", ours["operations"], reference["operations"]),
+        ("requests", ours["requests"], reference["requests"]),
+        ("answers of 500 and above", ours["server_errors"], reference["server_errors"]),
+        *((f"`{check}`", ours["failures"].get(check, 0), reference["failures"].get(check, 0)) for check in checks),
+        ("**failures**", *(f"**{sum(one['failures'].values())}**" for one in (ours, reference))),
+    ]
+    return [
+        "## Fuzzed against the contract",
+        "",
+        f"Schemathesis {ours['schemathesis']}, all phases and all checks, seed {ours['seed']}, the same contract, graphs and",
+        "strategies for both (`make fuzz-record`). A failure counts once for each operation and check.",
+        "",
+        f"| | Allograph {ours['version']} | `langgraph dev` {reference['version']} |",
+        "|---|---:|---:|",
+        *(f"| {name} | {one} | {other} |" for name, one, other in rows),
+        "",
+    ]
+
+
 def page() -> str:
     """The whole page."""
     operations = _operations()
@@ -88,6 +116,7 @@ def page() -> str:
             seen = ", ".join(f"{status} × {n}" for status, n in sorted(statuses[method, path].items()))
             lines.append(f"| `{method} {path}` | {seen or '(none)'} |")
         lines.append("")
+    lines += _fuzzed()
     allowed = allowances()
     lines += [
         "## Different on purpose",
