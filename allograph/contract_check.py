@@ -203,12 +203,14 @@ def _validate(validator: jsonschema_rs.Draft202012Validator, value: Any, what: s
 
 
 def _dialect_3_1(node: Any) -> Any:
-    """The contract without what is left of OpenAPI 3.0: `nullable: true` says nothing in 3.1."""
+    """The contract without what is left of OpenAPI 3.0 (`nullable: true` says nothing in 3.1), and of JSON within texts as JSON."""
     if isinstance(node, list):
         return [_dialect_3_1(item) for item in node]
     if not isinstance(node, dict):
         return node
     result = {key: _dialect_3_1(value) for key, value in node.items()}
+    if result.get("contentMediaType") == JSON and "contentSchema" in result:
+        return result["contentSchema"]  # what is checked has been parsed
     if result.get("nullable") is True and isinstance(result.get("type"), str):
         del result["nullable"]
         result["type"] = [result["type"], "null"]

@@ -126,7 +126,7 @@ def test_a_cron_on_a_thread_deletes_no_thread(http: httpx.Client) -> None:
     body = {"assistant_id": "steps", "schedule": YEARLY, "on_run_completed": "delete"}
     assert http.post(f"/threads/{thread}/runs/crons", json=body).status_code == 422
     cron = create(http, f"/threads/{thread}/runs/crons", enabled=False)
-    assert http.patch(f"/runs/crons/{cron['cron_id']}", json={"on_run_completed": "keep"}).status_code == 422
+    assert http.patch(f"/runs/crons/{cron['cron_id']}", json={"on_run_completed": "keep"}).status_code == 409
     assert http.patch(f"/runs/crons/{cron['cron_id']}", json={"multitask_strategy": "reject"}).json()["payload"] == {
         **cron["payload"], "multitask_strategy": "reject",
     }  # fmt: skip

@@ -508,3 +508,14 @@ async def test_twenty_clients_do_everything_to_three_threads(clients: httpx.Asyn
         )"""
     assert query(served.data_dir, miscounted) == []
     assert "Traceback" not in served.output[logged:]
+
+
+def test_what_a_deleted_run_streamed_goes_with_it(http: httpx.Client) -> None:
+    thread = new_thread(http)
+    run = new_run(http, thread, "count", {"steps": 1}, stream_resumable=True)
+    path = f"/threads/{thread}/runs/{run}"
+    http.get(f"{path}/join").raise_for_status()
+    replay = {"last-event-id": "-1"}
+    assert "event: values" in http.get(f"{path}/stream", headers=replay).text
+    assert http.delete(path).status_code == 204
+    assert http.get(f"{path}/stream", headers=replay).status_code == 404

@@ -118,6 +118,302 @@ class Cron(BaseModel):
     ] = MISSING
 
 
+class CronCreate(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+        validate_by_name=True,
+    )
+    schedule: Annotated[
+        str,
+        Field(
+            description="The cron schedule to execute this job on.",
+            examples=["*/5 * * * *", "0 9 * * MON-FRI", "@daily"],
+            max_length=1000,
+            min_length=1,
+            title="Schedule",
+        ),
+    ]
+    timezone: Annotated[
+        str | MISSING,
+        Field(
+            description="IANA timezone for the cron schedule (e.g. 'America/New_York'). Defaults to null, which is treated as UTC.",
+            examples=["America/New_York", "Europe/Berlin", "UTC"],
+            title="Timezone",
+        ),
+    ] = MISSING
+    end_time: Annotated[
+        AwareDatetime | MISSING,
+        Field(description="The end date to stop running the cron.", title="End Time"),
+    ] = MISSING
+    assistant_id: Annotated[
+        UUID | str,
+        Field(
+            description="The assistant ID or graph name to run. If using graph name, will default to the assistant automatically created from that graph by the server."
+        ),
+    ]
+    input: Annotated[
+        list[dict[str, Any]] | dict[str, Any] | MISSING,
+        Field(description="The input to the graph.", title="Input"),
+    ] = MISSING
+    metadata: Annotated[
+        dict[str, Any] | MISSING,
+        Field(description="Metadata to assign to the cron job runs.", title="Metadata"),
+    ] = MISSING
+    config: Config | MISSING = MISSING
+    context: Annotated[
+        dict[str, Any] | MISSING,
+        Field(description="Static context added to the assistant.", title="Context"),
+    ] = MISSING
+    webhook: Annotated[
+        str | MISSING,
+        Field(
+            description="Webhook to call after LangGraph API call is done.",
+            max_length=65536,
+            min_length=1,
+            title="Webhook",
+        ),
+    ] = MISSING
+    interrupt_before: Annotated[
+        Literal["*"] | list[str] | MISSING,
+        Field(
+            description="Nodes to interrupt immediately before they get executed.",
+            title="Interrupt Before",
+        ),
+    ] = MISSING
+    interrupt_after: Annotated[
+        Literal["*"] | list[str] | MISSING,
+        Field(
+            description="Nodes to interrupt immediately after they get executed.",
+            title="Interrupt After",
+        ),
+    ] = MISSING
+    on_run_completed: Annotated[
+        Literal["delete", "keep"],
+        Field(
+            description="What to do with the thread after the run completes. 'delete' removes the thread after execution. 'keep' creates a new thread for each execution but does not clean them up.",
+            title="On Run Completed",
+        ),
+    ] = "delete"
+    enabled: Annotated[
+        StrictBool,
+        Field(
+            description="Whether the cron job should be enabled. Disabled crons are not executed.",
+            title="Enabled",
+        ),
+    ] = True
+    stream_mode: Annotated[
+        list[
+            Literal[
+                "values",
+                "messages",
+                "messages-tuple",
+                "tasks",
+                "checkpoints",
+                "updates",
+                "events",
+                "debug",
+                "custom",
+            ]
+        ]
+        | Literal[
+            "values",
+            "messages",
+            "messages-tuple",
+            "tasks",
+            "checkpoints",
+            "updates",
+            "events",
+            "debug",
+            "custom",
+        ],
+        Field(description="The stream mode(s) to use.", title="Stream Mode"),
+    ] = ["values"]
+    stream_subgraphs: Annotated[
+        StrictBool,
+        Field(
+            description="Whether to stream output from subgraphs.",
+            title="Stream Subgraphs",
+        ),
+    ] = False
+    stream_resumable: Annotated[
+        StrictBool,
+        Field(
+            description="Whether to persist the stream chunks in order to resume the stream later.",
+            title="Stream Resumable",
+        ),
+    ] = False
+    durability: Annotated[
+        Literal["sync", "async", "exit"],
+        Field(
+            description="Durability level for the run. Must be one of `sync`, `async`, or `exit`. See [durability modes](https://docs.langchain.com/oss/python/langgraph/durable-execution#durability-modes) for more details.",
+            title="Durability",
+        ),
+    ] = "async"
+    multitask_strategy: Annotated[
+        Literal["reject", "rollback", "interrupt", "enqueue"],
+        Field(
+            description="What happens when a run of the thread is active.",
+            title="Multitask Strategy",
+        ),
+    ] = "enqueue"
+    checkpoint_during: Annotated[
+        StrictBool | MISSING,
+        Field(
+            deprecated=True,
+            description="The older form of `durability`.",
+            title="Checkpoint During",
+        ),
+    ] = MISSING
+
+
+class CronPatch(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+        validate_by_name=True,
+    )
+    schedule: Annotated[
+        str | MISSING,
+        Field(
+            description="The cron schedule to execute this job on.",
+            examples=["*/5 * * * *", "0 9 * * MON-FRI", "@daily"],
+            max_length=1000,
+            min_length=1,
+            title="Schedule",
+        ),
+    ] = MISSING
+    timezone: Annotated[
+        str | MISSING,
+        Field(
+            description="IANA timezone for the cron schedule (e.g. 'America/New_York'). Defaults to null, which is treated as UTC.",
+            examples=["America/New_York", "Europe/Berlin", "UTC"],
+            title="Timezone",
+        ),
+    ] = MISSING
+    end_time: Annotated[
+        AwareDatetime | None | MISSING,
+        Field(
+            description="The end date to stop running the cron. Send null to clear a previously set end time; omit this field to leave the existing value unchanged.",
+            title="End Time",
+        ),
+    ] = MISSING
+    input: Annotated[
+        list[dict[str, Any]] | dict[str, Any] | MISSING,
+        Field(description="The input to the graph.", title="Input"),
+    ] = MISSING
+    metadata: Annotated[
+        dict[str, Any] | MISSING,
+        Field(
+            description="Metadata to merge with existing cron job metadata.",
+            title="Metadata",
+        ),
+    ] = MISSING
+    config: Annotated[
+        Config | MISSING,
+        Field(description="The configuration for the assistant.", title="Config"),
+    ] = MISSING
+    context: Annotated[
+        dict[str, Any] | MISSING,
+        Field(description="Static context added to the assistant.", title="Context"),
+    ] = MISSING
+    webhook: Annotated[
+        str | MISSING,
+        Field(
+            description="Webhook to call after LangGraph API call is done.",
+            max_length=65536,
+            min_length=1,
+            title="Webhook",
+        ),
+    ] = MISSING
+    interrupt_before: Annotated[
+        Literal["*"] | list[str] | MISSING,
+        Field(
+            description="Nodes to interrupt immediately before they get executed.",
+            title="Interrupt Before",
+        ),
+    ] = MISSING
+    interrupt_after: Annotated[
+        Literal["*"] | list[str] | MISSING,
+        Field(
+            description="Nodes to interrupt immediately after they get executed.",
+            title="Interrupt After",
+        ),
+    ] = MISSING
+    on_run_completed: Annotated[
+        Literal["delete", "keep"] | MISSING,
+        Field(
+            description="What to do with the thread after the run completes. 'delete' removes the thread after execution. 'keep' creates a new thread for each execution but does not clean them up.",
+            title="On Run Completed",
+        ),
+    ] = MISSING
+    enabled: Annotated[
+        StrictBool | MISSING,
+        Field(description="Enable or disable the cron job.", title="Enabled"),
+    ] = MISSING
+    stream_mode: Annotated[
+        list[
+            Literal[
+                "values",
+                "messages",
+                "messages-tuple",
+                "tasks",
+                "checkpoints",
+                "updates",
+                "events",
+                "debug",
+                "custom",
+            ]
+        ]
+        | Literal[
+            "values",
+            "messages",
+            "messages-tuple",
+            "tasks",
+            "checkpoints",
+            "updates",
+            "events",
+            "debug",
+            "custom",
+        ],
+        Field(description="The stream mode(s) to use.", title="Stream Mode"),
+    ] = ["values"]
+    stream_subgraphs: Annotated[
+        StrictBool,
+        Field(
+            description="Whether to stream output from subgraphs.",
+            title="Stream Subgraphs",
+        ),
+    ] = False
+    stream_resumable: Annotated[
+        StrictBool,
+        Field(
+            description="Whether to persist the stream chunks in order to resume the stream later.",
+            title="Stream Resumable",
+        ),
+    ] = False
+    durability: Annotated[
+        Literal["sync", "async", "exit"],
+        Field(
+            description="Durability level for the run. Must be one of `sync`, `async`, or `exit`. See [durability modes](https://docs.langchain.com/oss/python/langgraph/durable-execution#durability-modes) for more details.",
+            title="Durability",
+        ),
+    ] = "async"
+    multitask_strategy: Annotated[
+        Literal["reject", "rollback", "interrupt", "enqueue"],
+        Field(
+            description="What happens when a run of the thread is active.",
+            title="Multitask Strategy",
+        ),
+    ] = "enqueue"
+    checkpoint_during: Annotated[
+        StrictBool | MISSING,
+        Field(
+            deprecated=True,
+            description="The older form of `durability`.",
+            title="Checkpoint During",
+        ),
+    ] = MISSING
+
+
 class CronSearch(BaseModel):
     model_config = ConfigDict(
         extra="allow",
@@ -1500,7 +1796,15 @@ class ProtocolStreamEvent(BaseModel):
         validate_by_name=True,
     )
     event: Annotated[str, Field(description="The `method` of the event.")]
-    data: ProtocolEvent
+    data: Annotated[
+        str,
+        Field(
+            json_schema_extra={
+                "contentMediaType": "application/json",
+                "contentSchema": {"$ref": "#/components/schemas/ProtocolEvent"},
+            }
+        ),
+    ]
     id: Annotated[str | MISSING, Field(description="The `seq` of the event.")] = MISSING
 
 
@@ -1757,302 +2061,6 @@ class AssistantPatch(BaseModel):
         Field(
             description="The new description for the assistant. If not provided, assistant will keep its current description.",
             title="Description",
-        ),
-    ] = MISSING
-
-
-class CronCreate(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        validate_by_name=True,
-    )
-    schedule: Annotated[
-        str,
-        Field(
-            description="The cron schedule to execute this job on.",
-            examples=["*/5 * * * *", "0 9 * * MON-FRI", "@daily"],
-            max_length=1000,
-            min_length=1,
-            title="Schedule",
-        ),
-    ]
-    timezone: Annotated[
-        str | MISSING,
-        Field(
-            description="IANA timezone for the cron schedule (e.g. 'America/New_York'). Defaults to null, which is treated as UTC.",
-            examples=["America/New_York", "Europe/Berlin", "UTC"],
-            title="Timezone",
-        ),
-    ] = MISSING
-    end_time: Annotated[
-        AwareDatetime | MISSING,
-        Field(description="The end date to stop running the cron.", title="End Time"),
-    ] = MISSING
-    assistant_id: Annotated[
-        UUID | str,
-        Field(
-            description="The assistant ID or graph name to run. If using graph name, will default to the assistant automatically created from that graph by the server."
-        ),
-    ]
-    input: Annotated[
-        list[dict[str, Any]] | dict[str, Any] | MISSING,
-        Field(description="The input to the graph.", title="Input"),
-    ] = MISSING
-    metadata: Annotated[
-        dict[str, Any] | MISSING,
-        Field(description="Metadata to assign to the cron job runs.", title="Metadata"),
-    ] = MISSING
-    config: Config | MISSING = MISSING
-    context: Annotated[
-        dict[str, Any] | MISSING,
-        Field(description="Static context added to the assistant.", title="Context"),
-    ] = MISSING
-    webhook: Annotated[
-        str | MISSING,
-        Field(
-            description="Webhook to call after LangGraph API call is done.",
-            max_length=65536,
-            min_length=1,
-            title="Webhook",
-        ),
-    ] = MISSING
-    interrupt_before: Annotated[
-        Literal["*"] | list[str] | MISSING,
-        Field(
-            description="Nodes to interrupt immediately before they get executed.",
-            title="Interrupt Before",
-        ),
-    ] = MISSING
-    interrupt_after: Annotated[
-        Literal["*"] | list[str] | MISSING,
-        Field(
-            description="Nodes to interrupt immediately after they get executed.",
-            title="Interrupt After",
-        ),
-    ] = MISSING
-    on_run_completed: Annotated[
-        Literal["delete", "keep"],
-        Field(
-            description="What to do with the thread after the run completes. 'delete' removes the thread after execution. 'keep' creates a new thread for each execution but does not clean them up.",
-            title="On Run Completed",
-        ),
-    ] = "delete"
-    enabled: Annotated[
-        StrictBool,
-        Field(
-            description="Whether the cron job should be enabled. Disabled crons are not executed.",
-            title="Enabled",
-        ),
-    ] = True
-    stream_mode: Annotated[
-        list[
-            Literal[
-                "values",
-                "messages",
-                "messages-tuple",
-                "tasks",
-                "checkpoints",
-                "updates",
-                "events",
-                "debug",
-                "custom",
-            ]
-        ]
-        | Literal[
-            "values",
-            "messages",
-            "messages-tuple",
-            "tasks",
-            "checkpoints",
-            "updates",
-            "events",
-            "debug",
-            "custom",
-        ],
-        Field(description="The stream mode(s) to use.", title="Stream Mode"),
-    ] = ["values"]
-    stream_subgraphs: Annotated[
-        StrictBool,
-        Field(
-            description="Whether to stream output from subgraphs.",
-            title="Stream Subgraphs",
-        ),
-    ] = False
-    stream_resumable: Annotated[
-        StrictBool,
-        Field(
-            description="Whether to persist the stream chunks in order to resume the stream later.",
-            title="Stream Resumable",
-        ),
-    ] = False
-    durability: Annotated[
-        Literal["sync", "async", "exit"],
-        Field(
-            description="Durability level for the run. Must be one of `sync`, `async`, or `exit`. See [durability modes](https://docs.langchain.com/oss/python/langgraph/durable-execution#durability-modes) for more details.",
-            title="Durability",
-        ),
-    ] = "async"
-    multitask_strategy: Annotated[
-        Literal["reject", "rollback", "interrupt", "enqueue"] | None,
-        Field(
-            description="Multitask strategy to use. Must be one of 'reject', 'interrupt', 'rollback', or 'enqueue'.",
-            title="Multitask Strategy",
-        ),
-    ] = "enqueue"
-    checkpoint_during: Annotated[
-        StrictBool | MISSING,
-        Field(
-            deprecated=True,
-            description="The older form of `durability`.",
-            title="Checkpoint During",
-        ),
-    ] = MISSING
-
-
-class CronPatch(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        validate_by_name=True,
-    )
-    schedule: Annotated[
-        str | MISSING,
-        Field(
-            description="The cron schedule to execute this job on.",
-            examples=["*/5 * * * *", "0 9 * * MON-FRI", "@daily"],
-            max_length=1000,
-            min_length=1,
-            title="Schedule",
-        ),
-    ] = MISSING
-    timezone: Annotated[
-        str | MISSING,
-        Field(
-            description="IANA timezone for the cron schedule (e.g. 'America/New_York'). Defaults to null, which is treated as UTC.",
-            examples=["America/New_York", "Europe/Berlin", "UTC"],
-            title="Timezone",
-        ),
-    ] = MISSING
-    end_time: Annotated[
-        AwareDatetime | None | MISSING,
-        Field(
-            description="The end date to stop running the cron. Send null to clear a previously set end time; omit this field to leave the existing value unchanged.",
-            title="End Time",
-        ),
-    ] = MISSING
-    input: Annotated[
-        list[dict[str, Any]] | dict[str, Any] | MISSING,
-        Field(description="The input to the graph.", title="Input"),
-    ] = MISSING
-    metadata: Annotated[
-        dict[str, Any] | MISSING,
-        Field(
-            description="Metadata to merge with existing cron job metadata.",
-            title="Metadata",
-        ),
-    ] = MISSING
-    config: Annotated[
-        Config | MISSING,
-        Field(description="The configuration for the assistant.", title="Config"),
-    ] = MISSING
-    context: Annotated[
-        dict[str, Any] | MISSING,
-        Field(description="Static context added to the assistant.", title="Context"),
-    ] = MISSING
-    webhook: Annotated[
-        str | MISSING,
-        Field(
-            description="Webhook to call after LangGraph API call is done.",
-            max_length=65536,
-            min_length=1,
-            title="Webhook",
-        ),
-    ] = MISSING
-    interrupt_before: Annotated[
-        Literal["*"] | list[str] | MISSING,
-        Field(
-            description="Nodes to interrupt immediately before they get executed.",
-            title="Interrupt Before",
-        ),
-    ] = MISSING
-    interrupt_after: Annotated[
-        Literal["*"] | list[str] | MISSING,
-        Field(
-            description="Nodes to interrupt immediately after they get executed.",
-            title="Interrupt After",
-        ),
-    ] = MISSING
-    on_run_completed: Annotated[
-        Literal["delete", "keep"] | MISSING,
-        Field(
-            description="What to do with the thread after the run completes. 'delete' removes the thread after execution. 'keep' creates a new thread for each execution but does not clean them up.",
-            title="On Run Completed",
-        ),
-    ] = MISSING
-    enabled: Annotated[
-        StrictBool | MISSING,
-        Field(description="Enable or disable the cron job.", title="Enabled"),
-    ] = MISSING
-    stream_mode: Annotated[
-        list[
-            Literal[
-                "values",
-                "messages",
-                "messages-tuple",
-                "tasks",
-                "checkpoints",
-                "updates",
-                "events",
-                "debug",
-                "custom",
-            ]
-        ]
-        | Literal[
-            "values",
-            "messages",
-            "messages-tuple",
-            "tasks",
-            "checkpoints",
-            "updates",
-            "events",
-            "debug",
-            "custom",
-        ],
-        Field(description="The stream mode(s) to use.", title="Stream Mode"),
-    ] = ["values"]
-    stream_subgraphs: Annotated[
-        StrictBool,
-        Field(
-            description="Whether to stream output from subgraphs.",
-            title="Stream Subgraphs",
-        ),
-    ] = False
-    stream_resumable: Annotated[
-        StrictBool,
-        Field(
-            description="Whether to persist the stream chunks in order to resume the stream later.",
-            title="Stream Resumable",
-        ),
-    ] = False
-    durability: Annotated[
-        Literal["sync", "async", "exit"],
-        Field(
-            description="Durability level for the run. Must be one of `sync`, `async`, or `exit`. See [durability modes](https://docs.langchain.com/oss/python/langgraph/durable-execution#durability-modes) for more details.",
-            title="Durability",
-        ),
-    ] = "async"
-    multitask_strategy: Annotated[
-        Literal["reject", "rollback", "interrupt", "enqueue"] | None,
-        Field(
-            description="Multitask strategy to use. Must be one of 'reject', 'interrupt', 'rollback', or 'enqueue'.",
-            title="Multitask Strategy",
-        ),
-    ] = "enqueue"
-    checkpoint_during: Annotated[
-        StrictBool | MISSING,
-        Field(
-            deprecated=True,
-            description="The older form of `durability`.",
-            title="Checkpoint During",
         ),
     ] = MISSING
 

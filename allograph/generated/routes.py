@@ -1223,7 +1223,7 @@ OPERATIONS = (
         field="crons",
         name="patch_cron",
         summary="Update Cron",
-        statuses=(200, 400, 404, 413, 422, 501, 503),
+        statuses=(200, 400, 404, 409, 413, 422, 501, 503),
         endpoint=_patch_cron,
     ),
     Operation(

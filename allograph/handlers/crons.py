@@ -10,7 +10,7 @@ from uuid import UUID
 from starlette.requests import Request
 
 from allograph.encoding import dumps
-from allograph.errors import Invalid, NotFound
+from allograph.errors import Conflict, Invalid, NotFound
 from allograph.generated import interface, models
 from allograph.handlers.fields import encoded, given, page, shown
 from allograph.handlers.run_requests import cron_request
@@ -129,6 +129,8 @@ class Crons(interface.Crons):
 
 def _payload(sent: Mapping[str, Any], cron_id: UUID) -> dict[str, Any]:
     """What was sent, with the cron's id where graphs find it."""
+    if isinstance(sent.get("end_time"), int | float):
+        raise Invalid(f"end_time is {sent['end_time']!r}; expected a date and time such as 2030-01-01T00:00:00Z")
     config = sent.get("config", {})
     return {**sent, "config": {**config, "configurable": {**config.get("configurable", {}), "cron_id": str(cron_id)}}}
 
@@ -136,8 +138,8 @@ def _payload(sent: Mapping[str, Any], cron_id: UUID) -> dict[str, Any]:
 def _changed(row: Row, now: datetime, sent: Mapping[str, Any], body: models.CronPatch) -> dict[str, Any]:
     """The columns that a patch changes, for a cron that is locked."""
     on_thread = row["thread_id"] is not None
-    if on_thread:
-        _refuse_on_thread(sent)
+    if on_thread and "on_run_completed" in sent:
+        raise Conflict("on_run_completed is given, but this cron runs on a thread that stays; leave it out")
     changes = {name: getattr(body, name) for name in ("schedule", "timezone", "end_time", "enabled", "on_run_completed") if name in sent}
     metadata = {**row["metadata"], **given(body.metadata, {})}
     payload = _payload({**row["payload"].parsed(), **sent, **({"metadata": metadata} if "metadata" in sent else {})}, row["cron_id"])

@@ -15,6 +15,7 @@ from allograph.generated import interface, models
 from allograph.handlers.fields import given
 from allograph.replies import Json, NoContent
 from allograph.store.items import EmbeddingError, FilterError, Items
+from allograph.validation import parsed
 
 LONGEST = 1024
 """Bytes of a key, or of a namespace with a dot between its labels: Postgres keeps both in one entry of an index."""
@@ -46,6 +47,8 @@ class Store(interface.Store):
         namespace = _namespace(body.namespace, "namespace")
         if namespace[0] == RESERVED:
             raise Invalid(f"namespace begins with {RESERVED!r}, which is reserved; expected another first label")
+        if isinstance(index := parsed(await request.body()).get("index"), int) and index is not False:
+            raise Invalid(f"index is {index!r}; expected false, or a list of fields to embed")
         if body.index:
             self._refuse_without_index("index names fields to embed")
             for field in body.index:

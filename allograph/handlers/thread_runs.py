@@ -85,6 +85,7 @@ class ThreadRuns(interface.ThreadRuns):
         await self._ended(thread_id, run_id)
         if not await self.runs.delete(thread_id, run_id):
             raise _run_not_found(thread_id, run_id)
+        await self.runner.following.events.delete_of_run(run_id)
         return NoContent()
 
     async def cancel_run(

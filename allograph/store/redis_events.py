@@ -174,6 +174,10 @@ class RedisEvents:
 
     # -- the rest -------------------------------------------------------------------------------------------------------------
 
+    async def delete_of_run(self, run_id: UUID) -> None:
+        await self._ask(lambda: self._redis.unlink(_of_run(run_id)))
+        await self.behind.delete_of_run(run_id)
+
     async def delete_of_threads(self, thread_ids: Sequence[UUID]) -> None:
         await self._ask(lambda: self._delete(thread_ids))
         await self.behind.delete_of_threads(thread_ids)

@@ -129,6 +129,9 @@ class EventLog(Protocol):
     async def tail(self, thread_id: UUID) -> Row | None:
         """The last stored event of a thread: `id, run_id, seq, name, thread_seq`."""
 
+    async def delete_of_run(self, run_id: UUID) -> None:
+        """Forget what a deleted run streamed."""
+
     async def delete_of_threads(self, thread_ids: Sequence[UUID]) -> None:
         """Forget what the runs of deleted threads streamed."""
 
@@ -179,6 +182,9 @@ class RunEvents:
 
     async def tail(self, thread_id: UUID) -> Row | None:
         return await self.database.fetch_one(_TAIL, [thread_id])
+
+    async def delete_of_run(self, run_id: UUID) -> None:
+        await self.database.execute("DELETE FROM run_events WHERE run_id = %s", [run_id])
 
     async def delete_of_threads(self, thread_ids: Sequence[UUID]) -> None:
         await self.database.execute("DELETE FROM run_events WHERE thread_id = ANY(%s)", [list(thread_ids)])

@@ -83,3 +83,8 @@ slow = StateGraph(Steps).add_node(nap).add_edge(START, "nap").add_edge("nap", EN
 async def anything(given: Any) -> Any:
     """Its state is any JSON value."""
     return given
+
+
+def embed(texts: list[str]) -> list[list[float]]:
+    """A meaning for each text: its length, its first character, and one."""
+    return [[float(len(text)), float(ord(text[0])) if text else 0.0, 1.0] for text in texts]

@@ -24,11 +24,18 @@ from schemathesis.core.transport import Response
 from schemathesis.generation.case import Case
 from schemathesis.hooks import HookContext
 
+from allograph.errors import Invalid
+from allograph.runner.schedule import Schedule
+
 GIVEN: dict[str, Any] = json.loads(os.environ.get("ALLOGRAPH_FUZZ", "{}"))
 """From `scripts/fuzz.py`: the server's `url`, `things` that exist (each a dictionary of path parameters), and where to write the
 `tally`."""
 
 EXCEPTIONS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("exceptions.yaml").read_text()) or []
+
+SCHEDULES = ("*/5 * * * *", "0 9 * * MON-FRI", "@daily", "30 6 1,15 * *", "15 0 4 * * 1")
+TIMEZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
+"""What a schedule and a zone may be, JSON Schema cannot say."""
 
 LONGEST_DELAY = 0.2
 """Seconds. `after_seconds` may be a year, and some requests wait for their run."""
@@ -65,6 +72,9 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
             if walking and isinstance(body, dict):
                 _walk(body, runs="/runs" in case.operation.path)
     match case.operation.label:
+        case "POST /threads/{thread_id}/stream/events" if isinstance(case.body, dict):
+            # The protocol's envelopes are closed: what it does not know would be ignored.
+            case.body = {name: value for name, value in case.body.items() if name in ("channels", "namespaces", "depth", "since")}
         case "POST /assistants/{assistant_id}/latest":
             _say_the_version_once(case)
         case "POST /threads/{thread_id}/runs/{run_id}/cancel" if walking:
@@ -131,6 +141,13 @@ def _put_right(body: Any) -> None:
     config = body.get("config")
     if isinstance(config, dict) and config.get("configurable"):
         body.pop("context", None)
+    if isinstance(body.get("schedule"), str):
+        try:
+            Schedule.parse(body["schedule"], None)
+        except Invalid:
+            body["schedule"] = SCHEDULES[len(body["schedule"]) % len(SCHEDULES)]
+    if isinstance(body.get("timezone"), str) and body["timezone"] not in TIMEZONES:
+        body["timezone"] = TIMEZONES[len(body["timezone"]) % len(TIMEZONES)]
 
 
 def _walk(body: dict[str, Any], *, runs: bool) -> None:
