@@ -104,7 +104,8 @@ fuzz: setup ## fuzz a live server against its contract; SEED=random for other re
 	@$(FUZZ)
 
 fuzz-record: setup oracle-setup ## fuzz us and the reference, and put both results into docs/PARITY.md
-	@$(FUZZ) --record && $(BIN)/python -m scripts.fuzz --seed $(SEED) --target oracle --record && $(BIN)/python -m scripts.parity docs
+	@$(FUZZ) --record && $(BIN)/python -m scripts.parity docs
+	@$(BIN)/python -m scripts.fuzz --seed $(SEED) --target oracle --record --examples 8 -- --phases examples,coverage,fuzzing; $(BIN)/python -m scripts.parity docs
 
 fuzz-long: SEED = random
 fuzz-long: setup ## the same for an hour
