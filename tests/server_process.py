@@ -117,6 +117,12 @@ def query(data_dir: Path, statement: LiteralString, parameters: Any = None) -> l
         return cursor.fetchall() if cursor.description else []
 
 
+def tables(connection: psycopg.Connection[Any]) -> list[str]:
+    """Every table of a server's database but `workers`, into which leases are written all the time: new ones are not forgotten."""
+    found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'workers' ORDER BY 1")
+    return [row[0] for row in found.fetchall()]
+
+
 @contextlib.contextmanager
 def serving(data_dir: Path, *arguments: str, **options: object) -> Iterator[ServerProcess]:
     """A server that is ready, and stopped afterwards."""

@@ -13,11 +13,10 @@ import psycopg
 import pytest
 
 from allograph.store.embedded import EmbeddedPostgres
-from tests.server_process import ServerProcess
+from tests.server_process import ServerProcess, tables
 from tests.watching import ended, new_run, new_thread
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
-TABLES = ("assistants", "assistant_versions", "threads", "runs", "checkpoints", "checkpoint_writes")
 LIMIT = 1_000_000
 """ALLOGRAPH_MAX_BODY_BYTES of the server under test."""
 
@@ -46,7 +45,7 @@ def counted(served: ServerProcess) -> Iterator[Callable[[], dict[str, Any]]]:
 
         def count() -> dict[str, Any]:
             found = {}
-            for table in TABLES:
+            for table in tables(connection):
                 changing = "xmin::text || ctid::text"
                 row = connection.execute(
                     f"SELECT count(*), coalesce(md5(string_agg({changing}, ',' ORDER BY ctid)), '') FROM {table}"
@@ -123,6 +122,18 @@ CASES = {
     "nested very deeply": Case("POST", "/threads", f'{{"metadata": {deep(100_000)}}}'.encode(), "nested"),
     "only brackets": Case("POST", "/threads", b"[" * 500_000),
     "huge exponent": Case("POST", "/threads/search", b'{"limit": 1e400}'),
+    # ---- crons, items, webhooks
+    "a schedule that is none": Case("POST", "/runs/crons", {**RUN, "schedule": "now and then"}, "schedule"),
+    "a zone that is none": Case("POST", "/runs/crons", {**RUN, "schedule": "@daily", "timezone": "Mars/Base"}, "timezone"),
+    "an end that is a number": Case("POST", "/runs/crons", {**RUN, "schedule": "@daily", "end_time": 0}, "end_time"),
+    "a cron on a thread that is none": Case("POST", "/threads/{NOBODY}/runs/crons", {**RUN, "schedule": "@daily"}, NOBODY, 404),
+    "a cron that is none": Case("PATCH", "/runs/crons/{NOBODY}", {"enabled": False}, NOBODY, 404),
+    "a namespace with a dot": Case("PUT", "/store/items", {"namespace": ["a.b"], "key": "k", "value": {}}, "namespace"),
+    "a reserved namespace": Case("PUT", "/store/items", {"namespace": ["langgraph"], "key": "k", "value": {}}, "reserved"),
+    "no namespace": Case("PUT", "/store/items", {"namespace": [], "key": "k", "value": {}}, "namespace"),
+    "an index that is a number": Case("PUT", "/store/items", {"namespace": ["a"], "key": "k", "value": {}, "index": 0}, "index"),
+    "an item that is no object": Case("PUT", "/store/items", {"namespace": ["a"], "key": "k", "value": 1}, "value"),
+    "a private webhook": Case("POST", CREATE, {**RUN, "webhook": "http://10.0.0.1/"}, "webhook"),
     # ---- types
     "metadata not an object": Case("POST", "/threads", {"metadata": [1]}, "metadata"),
     "thread_id not a UUID": Case("POST", "/threads", {"thread_id": "mine"}, "thread_id"),

@@ -18,12 +18,11 @@ import psycopg
 import pytest
 
 from allograph.store.embedded import EmbeddedPostgres
-from tests.server_process import ServerProcess, data_folder, serving
+from tests.server_process import ServerProcess, data_folder, serving, tables
 from tests.watching import eventually
 
 CONFIG = Path(__file__).with_name("langgraph.json")
 NOBODY = "00000000-0000-4000-8000-000000000000"
-TABLES = ("assistants", "assistant_versions", "threads", "runs", "checkpoints", "checkpoint_writes", "checkpoint_blobs")
 
 REFUSED = 50_000
 MOST_GROWTH = 20 * 1024 * 1024
@@ -64,6 +63,13 @@ def refusals(numbers: Iterator[int]) -> Iterator[bytes]:
             request("GET", f"/assistants/{NOBODY[:-8]}{n:08d}/schemas"),
             request("DELETE", f"/threads/{NOBODY[:-8]}{n:08d}/runs/{NOBODY}"),
             request("PUT", f"/threads/{NOBODY[:-8]}{n:08d}"),
+            request("POST", "/runs/crons", b'{"assistant_id": "steps", "schedule": "never-%d"}' % n),
+            request("POST", "/runs/crons", b'{"assistant_id": "steps", "schedule": "@daily", "timezone": "Mars/%d"}' % n),
+            request("PATCH", f"/runs/crons/{NOBODY[:-8]}{n:08d}", b'{"enabled": false}'),
+            request("PUT", "/store/items", b'{"namespace": ["a.%d"], "key": "k", "value": {}}' % n),
+            request("PUT", "/store/items", b'{"namespace": ["langgraph", "%d"], "key": "k", "value": {}}' % n),
+            request("POST", "/store/items/search", b'{"limit": -%d}' % (n + 1)),
+            request("POST", "/runs", b'{"assistant_id": "steps", "webhook": "http://10.0.0.1/%d"}' % n),
             request("GET", f"/nothing/{n}/here"),
             request("POST", "/threads/prune", b"", f"x-number: {n}\r\n"),
         )
@@ -100,7 +106,8 @@ def descriptors(server: ServerProcess) -> int:
 def rows(server: ServerProcess) -> dict[str, Any]:
     """Of each table how many rows there are and when one was last written."""
     with EmbeddedPostgres(server.data_dir) as conninfo, psycopg.connect(conninfo, autocommit=True) as connection:
-        return {table: connection.execute(f"SELECT count(*), max(xmin::text::bigint) FROM {table}").fetchone() for table in TABLES}
+        latest = "SELECT count(*), max(xmin::text::bigint) FROM"
+        return {table: connection.execute(f"{latest} {table}").fetchone() for table in tables(connection)}
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
 import psycopg
@@ -12,24 +11,8 @@ from langgraph.store.base import GetOp, InvalidNamespaceError, Op, PutOp, Search
 
 from allograph.errors import StartupError
 from allograph.store.database import Database, migrate
-from allograph.store.embedded import EmbeddedPostgres
 from allograph.store.items import FilterError, Items, make_vectors
 from tests.indexed.words import DIMS, Words
-from tests.server_process import data_folder
-
-
-@pytest.fixture(scope="module")
-def conninfo() -> Iterator[str]:
-    with data_folder() as folder, EmbeddedPostgres(folder / "data") as uri:
-        yield uri
-
-
-@pytest.fixture
-async def database(conninfo: str) -> AsyncIterator[Database]:
-    database = Database(conninfo, 4)
-    await database.open()
-    yield database
-    await database.close()
 
 
 async def test_a_store_leaves_no_task_behind(database: Database) -> None:

@@ -10,28 +10,12 @@ import pytest
 
 from allograph.runner.requests import new_id
 from allograph.store.database import Database, Notifications
-from allograph.store.embedded import EmbeddedPostgres
 from allograph.store.redis_events import RedisEvents
 from allograph.store.run_events import PAGE, EventLog, RunEvents, StoredEvent
 from tests.redis_process import RedisProcess
-from tests.server_process import data_folder
 from tests.watching import aeventually
 
 LONG = 2 * PAGE + 700
-
-
-@pytest.fixture(scope="module")
-def conninfo() -> Iterator[str]:
-    with data_folder() as folder, EmbeddedPostgres(folder / "data") as uri:
-        yield uri
-
-
-@pytest.fixture
-async def database(conninfo: str) -> AsyncIterator[Database]:
-    database = Database(conninfo, 4)
-    await database.open()
-    yield database
-    await database.close()
 
 
 @pytest.fixture

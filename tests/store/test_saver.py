@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,9 +11,7 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from allograph.store.database import Database
-from allograph.store.embedded import EmbeddedPostgres
 from allograph.store.saver import LIGHT, MOST_ROWS, Saver, light
-from tests.server_process import data_folder
 
 SERDE = JsonPlusSerializer(pickle_fallback=True)
 MANY: dict[str, Any] = {f"list{n}": [n] for n in range(MOST_ROWS + 1)}
@@ -35,20 +32,6 @@ WRITES: dict[str, list[tuple[str, Any]]] = {
     "mixed twice": [("__error__", "first"), ("a", 1), ("__error__", "second")],
     "none": [],
 }
-
-
-@pytest.fixture(scope="module")
-def conninfo() -> Any:
-    with data_folder() as folder, EmbeddedPostgres(folder / "data") as uri:
-        yield uri
-
-
-@pytest.fixture
-async def database(conninfo: str) -> AsyncIterator[Database]:
-    database = Database(conninfo, 4)
-    await database.open()
-    yield database
-    await database.close()
 
 
 def config(thread_id: str, checkpoint_id: str | None = None) -> Any:
