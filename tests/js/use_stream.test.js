@@ -126,7 +126,9 @@ test("tools, and a subagent with messages of its own", async () => {
   gate.open();
   await eventually(() => texts(team).at(-1)?.trim() === "The team says found 3");
   await eventually(() => [...team.stream.subagents.values()][0].status === "complete");
-  // A page that is opened later: the client asks for a subagent's messages when somebody looks at them.
+  await idle(team);
+  // A page that is opened when the run is over: only then the client reads a subagent's messages from the history. Opened a moment
+  // before, it follows the stream, and stops at the end of the run with what it has handled by then.
   const subagentOf = (stream) => [...stream.subagents.values()][0];
   const later = await page("team", { threadId: team.stream.threadId }, (stream) => useMessages(stream, subagentOf(stream)));
   await eventually(() => later.more.at(-1)?.text.trim() === "found 3");
