@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DEFAULT_PORT = 2024
 
@@ -77,3 +77,77 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="LOG_LEVEL")
     log_json: bool = Field(False, validation_alias="LOG_JSON")
+
+
+def _split(value: Any) -> Any:
+    return tuple(word for word in (part.strip() for part in value.split(",")) if word) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""Several words in one variable, with commas between them."""
+
+
+class AuthSettings(BaseSettings):
+    """Whose tokens are believed: docs/auth.md. What belongs together is checked by `allograph.tokens.policy`."""
+
+    # An empty variable is how a container file says that nothing is set; an empty secret must never count as one.
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, env_ignore_empty=True)
+
+    mode: Literal["none", "supabase", "jwt"] = Field(
+        "none",
+        validation_alias="ALLOGRAPH_AUTH",
+        description="Whose tokens are verified when the project has no `Auth` of its own.",
+    )
+    issuer: str | None = Field(
+        None,
+        validation_alias="ALLOGRAPH_AUTH_ISSUER",
+        description="The `iss` of every token. Supabase: unset, `SUPABASE_URL/auth/v1`.",
+    )
+    audience: Words = Field(
+        (), validation_alias="ALLOGRAPH_AUTH_AUDIENCE",
+        description="Who this server is: one of these must be in `aud`. Supabase: unset, `authenticated`.",
+    )  # fmt: skip
+    jwks_url: str | None = Field(
+        None, validation_alias="ALLOGRAPH_AUTH_JWKS_URL",
+        description="Where the issuer publishes its keys. Unset: where its OpenID configuration says.",
+    )  # fmt: skip
+    secret: SecretStr | None = Field(
+        None, validation_alias="ALLOGRAPH_AUTH_SECRET", description="A secret shared with the issuer, in place of published keys."
+    )
+    algorithms: Words = Field(
+        (), validation_alias="ALLOGRAPH_AUTH_ALGORITHMS",
+        description="Unset: RS256, ES256 and EdDSA with published keys, HS256 with a secret.",
+    )  # fmt: skip
+    leeway_seconds: float = Field(
+        10, ge=0, le=300, validation_alias="ALLOGRAPH_AUTH_LEEWAY_SECONDS",
+        description="How far the clocks of this server and of the issuer may be apart.",
+    )  # fmt: skip
+    role_claim: str | None = Field(
+        None, validation_alias="ALLOGRAPH_AUTH_ROLE_CLAIM",
+        description="The claim with the user's roles; a dot leads into an object. Unset: `role`; Supabase: `app_metadata.role`.",
+    )  # fmt: skip
+    admin_roles: Words = Field(
+        (), validation_alias="ALLOGRAPH_AUTH_ADMIN_ROLES", description="Roles that may do everything with everything. Unset: none."
+    )
+    jwks_seconds: float = Field(
+        600, gt=0, validation_alias="ALLOGRAPH_AUTH_JWKS_SECONDS", description="After this long, published keys are fetched again."
+    )
+    jwks_stale_seconds: float = Field(
+        86400, gt=0, validation_alias="ALLOGRAPH_AUTH_JWKS_STALE_SECONDS",
+        description="How long keys are believed while their issuer cannot be reached.",
+    )  # fmt: skip
+    supabase_url: str | None = Field(None, validation_alias="SUPABASE_URL")
+    supabase_jwt_secret: SecretStr | None = Field(
+        None, validation_alias="SUPABASE_JWT_SECRET", description="Of projects that still sign with HS256."
+    )
+    supabase_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON_KEY"),
+        description="Sent along when users are checked.",
+    )  # fmt: skip
+    supabase_check_user: bool = Field(
+        False, validation_alias="ALLOGRAPH_SUPABASE_CHECK_USER",
+        description="Ask Supabase whether the session of a token is still open, so that signing out counts at once.",
+    )  # fmt: skip
+    supabase_check_seconds: float = Field(
+        30, ge=1, validation_alias="ALLOGRAPH_SUPABASE_CHECK_SECONDS", description="How long such an answer counts."
+    )
