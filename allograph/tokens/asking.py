@@ -24,11 +24,14 @@ async def ask(url: str, trust: ssl.SSLContext, headers: Mapping[str, str] | None
 
     `trust` comes from the caller because making it takes longer than an event loop may be held up.
     """
-    async with asyncio.timeout(ANSWER_SECONDS), httpx.AsyncClient(verify=trust, follow_redirects=False) as client:
-        async with client.stream("GET", url, headers={"accept": "application/json", **(headers or {})}) as answer:
-            body = b""
-            async for piece in answer.aiter_bytes():
-                body += piece
-                if len(body) > LARGEST_ANSWER:
-                    raise ValueError(f"more than {LARGEST_ANSWER} bytes were sent")
-            return answer.status_code, loads(body) if answer.status_code == httpx.codes.OK else None
+    async with (
+        asyncio.timeout(ANSWER_SECONDS),
+        httpx.AsyncClient(verify=trust, follow_redirects=False) as client,
+        client.stream("GET", url, headers={"accept": "application/json", **(headers or {})}) as answer,
+    ):
+        body = b""
+        async for piece in answer.aiter_bytes():
+            body += piece
+            if len(body) > LARGEST_ANSWER:
+                raise ValueError(f"more than {LARGEST_ANSWER} bytes were sent")
+        return answer.status_code, loads(body) if answer.status_code == httpx.codes.OK else None

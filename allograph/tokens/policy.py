@@ -64,7 +64,8 @@ def _supabase(settings: AuthSettings) -> TokenPolicy:
     role_claim = settings.role_claim or "app_metadata.role"
     if role_claim.split(".")[0] in ("user_metadata", "raw_user_meta_data"):
         raise StartupError(
-            f"ALLOGRAPH_AUTH_ROLE_CLAIM is `{role_claim}`, which users of Supabase can write themselves; take one in `app_metadata`."
+            f"ALLOGRAPH_AUTH_ROLE_CLAIM is `{role_claim}`, which users of Supabase can write themselves; "
+            "take one in `app_metadata`."
         )
     secret = settings.supabase_jwt_secret
     return _policy(
@@ -86,7 +87,8 @@ def _jwt(settings: AuthSettings) -> TokenPolicy:
             )
         if not settings.audience:
             raise StartupError(
-                "ALLOGRAPH_AUTH=jwt needs ALLOGRAPH_AUTH_AUDIENCE: without it, tokens that the issuer made for other servers would do here."
+                "ALLOGRAPH_AUTH=jwt needs ALLOGRAPH_AUTH_AUDIENCE: without it, tokens that the issuer made for other servers "
+                "would do here."
             )
         if not settings.jwks_url:
             check_url("ALLOGRAPH_AUTH_ISSUER", settings.issuer)
@@ -104,7 +106,8 @@ def _policy(
     algorithms = settings.algorithms or ((USUAL if publishes else ()) + (("HS256",) if secret else ()))
     if unknown := [name for name in algorithms if name not in PUBLISHED | SHARED]:
         raise StartupError(
-            f"ALLOGRAPH_AUTH_ALGORITHMS names {unknown[0]}, which is not accepted here; there are {', '.join(sorted(PUBLISHED | SHARED))}."
+            f"ALLOGRAPH_AUTH_ALGORITHMS names {unknown[0]}, which is never accepted; "
+            f"there are {', '.join(sorted(PUBLISHED | SHARED))}."
         )
     shared, published = frozenset(algorithms) & SHARED, frozenset(algorithms) & PUBLISHED
     if shared and not secret:
@@ -147,7 +150,7 @@ def check_url(name: str, url: str) -> str:
 
 
 def _is_local(host: str) -> bool:
-    """An address that is not public, or a name as containers and this machine have: `kong`, `localhost`, `auth.default.svc.cluster.local`."""
+    """An address that is not public, or a name as in a network of containers: `kong`, `auth.default.svc.cluster.local`."""
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:

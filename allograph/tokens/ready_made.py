@@ -18,7 +18,7 @@ from allograph.tokens.sessions import Sessions
 from allograph.tokens.verifier import Verifier
 
 ADMINISTRATOR = "admin"
-"""The permission of those with an administrator role. No other permission comes from a token, so none can be made to look like it."""
+"""The permission of those with an administrator role. No permission is copied from a token, so none can look like it."""
 
 SYSTEM = {"created_by": "system"}
 """The metadata of the assistants that the server makes itself, one per graph."""
@@ -107,8 +107,9 @@ def _authorizes(auth: Auth) -> None:
     async def assistants(ctx: Auth.types.AuthContext, value: Any) -> Any:
         """One's own, and to read those that the server makes for each graph."""
         _stamp(ctx, value)
-        if isinstance(metadata := value.get("metadata"), dict) and ctx.action in ("create", "update"):
-            metadata.pop("created_by", None)  # or anybody could show theirs to all
+        metadata = value.get("metadata")
+        if ctx.action in ("create", "update") and isinstance(metadata, dict) and SYSTEM.items() <= metadata.items():
+            del metadata["created_by"]  # or anybody could show theirs to all
         if _administers(ctx):
             return None
         mine = {"owner": ctx.user.identity}
@@ -130,12 +131,16 @@ def _administers(ctx: Auth.types.AuthContext) -> bool:
 
 def _stamp(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> None:
     """What is made gets its owner, whatever the client says; what is changed keeps the one it has."""
+    metadata = value.get("metadata")
     if ctx.action in ("create", "create_run"):
-        if not isinstance(value.get("metadata"), dict):
-            value["metadata"] = {}
-        value["metadata"]["owner"] = ctx.user.identity
-    elif ctx.action == "update" and isinstance(value.get("metadata"), dict):
-        value["metadata"].pop("owner", None)
+        if not isinstance(metadata, dict):
+            metadata = value["metadata"] = {}
+        metadata["owner"] = ctx.user.identity
+    elif ctx.action == "update" and isinstance(metadata, dict):
+        if _administers(ctx):
+            metadata.pop("owner", None)
+        else:  # the filter lets only the owner change it, and metadata that is replaced must not lose them
+            metadata["owner"] = ctx.user.identity
 
 
 def namespace_of(identity: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether Supabase still knows the session of a token: a token lives on for up to an hour after its user signed out or was banned."""
+"""Whether Supabase still knows the session of a token: the token itself lives on after its user signed out or was banned."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Sessions:
         """Raises `Unauthorized` if the session is over, `Unavailable` if Supabase does not say."""
         digest = sha256(token.encode()).digest()
         until, asking = self._asked.get(digest, (0.0, None))
-        if asking is None or until <= time.monotonic():
+        if asking is None or until <= time.monotonic() or (asking.done() and asking.result() is None):
             asking = asyncio.create_task(self._is_open(token, identity), name="session")
             self._asked[digest] = (time.monotonic() + self._seconds, asking)
             self._asked.move_to_end(digest)
@@ -41,7 +41,6 @@ class Sessions:
                 self._asked.popitem(last=False)
         is_open = await asyncio.shield(asking)
         if is_open is None:
-            self._asked.pop(digest, None)
             raise Unavailable("Supabase cannot be asked about the session of the token at the moment; try again later.")
         if not is_open:
             raise Unauthorized("The session of the token is over; sign in again.")

@@ -141,7 +141,7 @@ class _Decoder(jwt.PyJWT):
 
 
 def _header(token: str) -> tuple[str, str | None]:
-    """`alg` and `kid`. All else that a header may say (`jku`, `jwk`, `x5u`, `x5c`, `typ`, ...) is not read: RFC 8725, section 3.10."""
+    """`alg` and `kid`. All else that a header may say (`jku`, `jwk`, `x5u`, ...) is not read: RFC 8725, section 3.10."""
     compact = _COMPACT.fullmatch(token)
     if compact is None:
         raise exceptions.DecodeError
