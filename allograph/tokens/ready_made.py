@@ -137,10 +137,7 @@ def _stamp(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> None:
             metadata = value["metadata"] = {}
         metadata["owner"] = ctx.user.identity
     elif ctx.action == "update" and isinstance(metadata, dict):
-        if _administers(ctx):
-            metadata.pop("owner", None)
-        else:  # the filter lets only the owner change it, and metadata that is replaced must not lose them
-            metadata["owner"] = ctx.user.identity
+        metadata.pop("owner", None)  # metadata is merged, never replaced
 
 
 def namespace_of(identity: str) -> str:
