@@ -54,7 +54,8 @@ async def measure(issuer: Issuer, algorithm: str, count: int) -> str:
         issuer.publish(key)
         auth = ready_made(issuer.settings())
     assert auth
-    assert (authenticate := auth._authenticate_handler)
+    authenticate = auth._authenticate_handler
+    assert authenticate
     first, *rest = [sign(claims(issuer, number)) for number in range(count + 1)]
     await authenticate(authorization=f"Bearer {first}")  # and the keys are there
     cells = [
