@@ -26,6 +26,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from allograph import contract, handlers
 from allograph.a2a.agents import Agents
+from allograph.access.guard import Access
+from allograph.access.middleware import DOCUMENTS, PROBES, AccessMiddleware
+from allograph.access.policy import Policy, load_policy
 from allograph.body_limit import BodyLimitMiddleware
 from allograph.capacity import CapacityMiddleware
 from allograph.config import Config
@@ -58,7 +61,7 @@ from allograph.runner.webhooks import Webhooks
 from allograph.runner.worker import TtlSweep, Worker
 from allograph.server import INTERRUPT_GRACE_SECONDS
 from allograph.settings import Settings
-from allograph.store.assistants import Assistants, DefaultAssistant
+from allograph.store.assistants import Assistants, DefaultAssistant, default_assistant_id
 from allograph.store.checkpoints import Checkpoints
 from allograph.store.crons import Crons
 from allograph.store.database import Database, Notifications, migrate
@@ -101,8 +104,9 @@ def described() -> dict[str, Any]:
     }
 
 
-def info() -> dict[str, Any]:
-    return {
+def info(*, reduced: bool) -> dict[str, Any]:
+    """What `/info` says. `reduced` is for everybody: what clients go by, without which server this is and where it runs."""
+    shown = {
         "version": contract.UPSTREAM_VERSION,
         "langgraph_py_version": importlib.metadata.version("langgraph"),
         "flags": {
@@ -112,16 +116,19 @@ def info() -> dict[str, Any]:
         "host": {"kind": "self-hosted", "project_id": None, "host_revision_id": None, "revision_id": None, "tenant_id": None},
         "metadata": {"server": "allograph", "server_version": importlib.metadata.version("allograph")},
     }  # fmt: skip
+    return {**shown, "host": {"kind": "self-hosted"}, "metadata": {}} if reduced else shown
 
 
 def build(
     settings: Settings, config: Config, policy: WebhookPolicy, embeddings: Embeddings | None, graphs: Graphs, database: Database, *,
-    works: bool = True, http_figures: HttpFigures | None = None,
+    auth: Policy | None = None, works: bool = True, http_figures: HttpFigures | None = None,
 ) -> Parts:  # fmt: skip
     """Put the parts together; nothing runs yet. Call within the event loop that will serve."""
     checkpoints = Checkpoints(database)
     thread_ttl, ttl_sweep = _thread_ttl(config)
-    runs, threads, assistants = Runs(database), Threads(database, checkpoints, thread_ttl), Assistants(database)
+    shared = [default_assistant_id(graph_id) for graph_id in graphs.ids]
+    runs, threads, assistants = Runs(database), Threads(database, checkpoints, thread_ttl), Assistants(database, shared)
+    access = Access(auth, threads, shared)
     webhooks = Webhooks(Outbox(database), policy, settings.poll_seconds)
     store = _items(config, database, embeddings)
     process_id = new_id()
@@ -148,25 +155,27 @@ def build(
         worker.is_read = following.reads
     runner = Runner(
         process_id, runs, checkpoints, streams, notifications, recorder, following, worker, webhooks, graph_ids=graphs.ids,
-        thread_ttl=thread_ttl,
+        access=access, thread_ttl=thread_ttl,
     )  # fmt: skip
     crons = Crons(database)
     scheduler = Scheduler(crons, runner, cron_request, settings.poll_seconds)
     states = States(threads, checkpoints, graphs, store)
-    commands, subscriptions = Commands(runner, states, threads, checkpoints, thread_log), Subscriptions(following, runs)
+    commands, subscriptions = Commands(runner, states, threads, checkpoints, thread_log), Subscriptions(access, following, runs)
     introspection = Introspection(graphs, store)
     return Parts(
         database, graphs, store, runner, scheduler,
         interface.Handlers(
-            assistants=handlers.Assistants(assistants, threads, graphs, introspection),
-            threads=handlers.Threads(threads, checkpoints, states, runner),
-            thread_runs=handlers.ThreadRuns(runs, threads, runner),
-            stateless_runs=handlers.StatelessRuns(runs, runner),
-            a2a=handlers.A2A(Agents(assistants, Tasks(database), introspection, states, runner)),
-            mcp=handlers.MCP(Mcp(assistants, introspection, runner)),
-            crons=handlers.Crons(crons, scheduler, runner),
-            store=handlers.Store(store),
-            system=handlers.System(database, Metrics(database, runner, http_figures or HttpFigures()), info()),
+            assistants=handlers.Assistants(access, assistants, threads, graphs, introspection),
+            threads=handlers.Threads(access, threads, checkpoints, states, runner),
+            thread_runs=handlers.ThreadRuns(access, runs, threads, runner),
+            stateless_runs=handlers.StatelessRuns(access, runs, runner),
+            a2a=handlers.A2A(Agents(access, assistants, Tasks(database), introspection, states, runner)),
+            mcp=handlers.MCP(Mcp(access, assistants, introspection, runner)),
+            crons=handlers.Crons(access, crons, scheduler, runner),
+            store=handlers.Store(access, store),
+            system=handlers.System(
+                database, Metrics(database, runner, http_figures or HttpFigures()), info(reduced=auth is not None)
+            ),
             streaming=handlers.Streaming(commands, subscriptions),
         ),
     )  # fmt: skip
@@ -214,7 +223,7 @@ async def work(settings: Settings, config: Config, graphs: Graphs, conninfo: str
     await prepare(config, conninfo)
     database = Database(conninfo, settings.pool_size, settings.pool_seconds)
     await database.open()
-    parts = build(settings, config, policy, embeddings, graphs, database)
+    parts = build(settings, config, policy, embeddings, graphs, database, auth=load_policy(config))
     parts.store.start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -253,17 +262,19 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
     """The application. With `works` it also executes runs. Raises `StartupError` for embeddings that cannot be made."""
     policy, embeddings = WebhookPolicy.of(config), load_embeddings(config)
     options, custom, http_figures = HttpOptions.of(config), load_custom_app(config), HttpFigures()
+    auth = load_policy(config)
+    guarded = access_middleware(auth, settings, config)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         database = Database(conninfo, settings.pool_size, settings.pool_seconds)
         await database.open()
-        parts = build(settings, config, policy, embeddings, graphs, database, works=works, http_figures=http_figures)
+        parts = build(settings, config, policy, embeddings, graphs, database, auth=auth, works=works, http_figures=http_figures)
         parts.store.start()
         assistants = Assistants(database)
         await assistants.sync_defaults(await _defaults(graphs, parts.store))
         routes.register(app, parts.handlers, options.operations(routes.OPERATIONS))
-        app.router.routes.extend(_extras(parts, options, custom))
+        app.router.routes.extend(_extras(parts, options, custom, _security(config, settings) if auth else None))
         await parts.runner.start()
         if works:
             parts.scheduler.start()
@@ -282,7 +293,7 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
 
     app = FastAPI(
         title="Allograph", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None,
-        middleware=_middleware(settings, options),
+        middleware=_middleware(settings, options, guarded),
         exception_handlers={
             ApiError: _api_error, HTTPException: _http_error, ClientDisconnect: _left, PoolTimeout: _pool_exhausted,
             Exception: _unexpected,
@@ -290,15 +301,30 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
         },
     )  # fmt: skip
     app.state.announce = lambda: None
-    app.state.entry = _entry(app, settings, config, options, custom, http_figures)
+    app.state.entry = _entry(app, settings, config, options, custom, http_figures, guarded)
     return app
 
 
+def access_middleware(auth: Policy | None, settings: Settings, config: Config) -> Middleware | None:
+    if auth is None:
+        return None
+    return Middleware(
+        AccessMiddleware, policy=auth, cache=config.auth.cache if config.auth else None, public_docs=settings.public_docs
+    )
+
+
 def _entry(
-    app: FastAPI, settings: Settings, config: Config, options: HttpOptions, custom: CustomApp | None, http_figures: HttpFigures
-) -> ASGIApp:
+    app: FastAPI, settings: Settings, config: Config, options: HttpOptions, custom: CustomApp | None, http_figures: HttpFigures,
+    guarded: Middleware | None,
+) -> ASGIApp:  # fmt: skip
     """What the HTTP server calls: our application, with what every request passes around it and around a project's own."""
-    requests: ASGIApp = custom.around(app) if custom else app
+    requests: ASGIApp = app
+    if custom:
+        http = config.http
+        requests = custom.around(
+            app, guarded, auth_first=bool(http and http.middleware_order == "auth_first"),
+            guards_routes=bool(http and http.enable_custom_route_auth),
+        )  # fmt: skip
     if options.prefix:
         requests = PrefixMiddleware(requests, options.prefix)
     requests = CapacityMiddleware(requests, settings.max_open_requests)
@@ -313,7 +339,13 @@ def _entry(
     return serve
 
 
-def _extras(parts: Parts, options: HttpOptions, custom: CustomApp | None) -> list[BaseRoute]:
+def _security(config: Config, settings: Settings) -> bytes:
+    """What the served contract says of authentication."""
+    given = config.auth.openapi.model_dump() if config.auth and config.auth.openapi else {}
+    return dumps({**given, "public": [*PROBES, *(DOCUMENTS if settings.public_docs else ())]})
+
+
+def _extras(parts: Parts, options: HttpOptions, custom: CustomApp | None, security: bytes | None) -> list[BaseRoute]:
     """What is served beyond the contract: the contract itself, probes, and what only SDK clients call."""
     system: Any = parts.handlers.system
     stateless: Any = parts.handlers.stateless_runs
@@ -322,7 +354,7 @@ def _extras(parts: Parts, options: HttpOptions, custom: CustomApp | None) -> lis
 
     async def openapi(request: Request) -> Response:
         beside = dumps(custom.contract()) if custom else b"{}"
-        body = contract.served(parts.graphs.ids, str(request.base_url), off=options.off, beside=beside)
+        body = contract.served(parts.graphs.ids, str(request.base_url), off=options.off, beside=beside, security=security)
         return Response(body, media_type="application/json")
 
     extras: list[BaseRoute] = [
@@ -356,13 +388,15 @@ def _cors(config: Config) -> dict[str, Any]:
     return options
 
 
-def _middleware(settings: Settings, options: HttpOptions) -> list[Middleware]:
+def _middleware(settings: Settings, options: HttpOptions, guarded: Middleware | None) -> list[Middleware]:
     """What requests of the API pass, and those of a project's own routes do not."""
     middleware = [Middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)]
+    if guarded:
+        middleware.append(guarded)
     if options.configurable:
         middleware.append(Middleware(ConfigurableHeadersMiddleware, patterns=options.configurable))
     if settings.check_contract:
-        middleware.append(Middleware(ContractCheckMiddleware))
+        middleware.append(Middleware(ContractCheckMiddleware, secured=guarded is not None))
     return middleware
 
 
@@ -372,7 +406,7 @@ def _detail(status: int, detail: str, headers: Any = None) -> JSONResponse:
 
 async def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return _detail(error.status, error.detail)
+    return _detail(error.status, error.detail, error.headers)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -26,13 +26,10 @@ PLACES = (Path("langgraph.json"), Path("agent/langgraph.json"))
 """Where the file is looked for, relative to the working directory, when nobody named it."""
 
 UNSUPPORTED: dict[str, str] = {
-    "auth": "authentication is not supported by this version, so everything would be open to everyone",
     "encryption": "encryption at rest by your own code is not supported",
     "priority": "run priorities are not supported",
     "checkpointer.path": "checkpoints are always kept in the server's Postgres",
     "checkpointer.serde": "checkpoints are always read and written by LangGraph's default serializer",
-    "http.middleware_order": "middleware of your own always comes before authentication: only `middleware_first` is supported",
-    "http.enable_custom_route_auth": "routes of your own are not authenticated by this version",
     "ui": "UI components are JavaScript, which this server neither bundles nor runs",
     "ui_config": "UI components are JavaScript, which this server neither bundles nor runs",
     "project_root": "it was replaced by `source.root`",
@@ -342,7 +339,7 @@ def load_config(path: Path) -> Config:
     refused = [
         f"{path}: `{key}` is refused: {reason}. Remove it from the file."
         for key, reason in UNSUPPORTED.items()
-        if not _asks_nothing(_value(config, key)) and (key, _value(config, key)) != ("http.middleware_order", "middleware_first")
+        if not _asks_nothing(_value(config, key))
     ]
     if config.source is not None and config.dependencies:
         refused.append(f"{path}: `dependencies` and `source` exclude each other: a uv source has them in pyproject.toml.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
@@ -24,12 +24,46 @@ def document() -> dict[str, Any]:
     return contract
 
 
-def served(graph_ids: Sequence[str], url: str, *, off: frozenset[str] = frozenset(), beside: bytes = b"{}") -> bytes:
+def served(
+    graph_ids: Sequence[str], url: str, *, off: frozenset[str] = frozenset(), beside: bytes = b"{}", security: bytes | None = None
+) -> bytes:
     """The contract with what only a running server knows: the ids of its graphs and the address it was asked at.
 
     Operations whose tag is `off` are left out; `beside` is the OpenAPI document of a project's own routes, which come first.
+    `security` is what `secured` lays over it, where authentication is on.
     """
-    return _served(tuple(graph_ids), url.rstrip("/"), off, beside)
+    return _served(tuple(graph_ids), url.rstrip("/"), off, beside, security)
+
+
+BEARER: dict[str, Any] = {
+    "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+    "security": [{"bearer": []}],
+    "paths": {},
+}
+"""How a client says who it is, unless `auth.openapi` says something else."""
+
+
+def secured(contract: dict[str, Any], security: Mapping[str, Any], public: Collection[str]) -> dict[str, Any]:
+    """The contract of a server that asks who comes: how to say it, and what is answered otherwise.
+
+    `security` has `securitySchemes`, `security`, and by path and method what differs; `public` are the paths open to everybody.
+    """
+    given = {**BEARER, **{name: value for name, value in security.items() if value}}
+    contract["components"].setdefault("securitySchemes", {}).update(given["securitySchemes"])
+    contract["security"] = given["security"]
+    for path, item in contract["paths"].items():
+        for method, operation in item.items():
+            own = given["paths"].get(path, {}).get(method)
+            if own is not None:
+                operation["security"] = own
+            elif path in public:
+                operation["security"] = []
+            if operation.get("security", given["security"]):
+                for status, description in (("401", "Unauthorized"), ("403", "Forbidden")):
+                    operation["responses"].setdefault(status, {"description": description, "content": {
+                        "application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}},
+                    }})  # fmt: skip
+    return contract
 
 
 _NAMING_A_SERVED_GRAPH = ("AssistantCreate", "AssistantPatch", "GraphSchema")
@@ -55,7 +89,7 @@ def _left(path: str, item: dict[str, Any], off: frozenset[str]) -> dict[str, Any
 
 
 @lru_cache(maxsize=16)
-def _served(graph_ids: tuple[str, ...], url: str, off: frozenset[str], beside: bytes) -> bytes:
+def _served(graph_ids: tuple[str, ...], url: str, off: frozenset[str], beside: bytes, security: bytes | None) -> bytes:
     contract = document()
     if off:
         contract["paths"] = {path: left for path, item in contract["paths"].items() if (left := _left(path, item, off))}
@@ -64,6 +98,9 @@ def _served(graph_ids: tuple[str, ...], url: str, off: frozenset[str], beside: b
         schemas[name]["properties"]["graph_id"]["enum"] = list(graph_ids)
     _name_graphs(contract, list(graph_ids))
     contract["servers"] = [{"url": url}]
+    if security is not None:
+        given = orjson.loads(security)
+        secured(contract, given, given["public"])
     own = orjson.loads(beside)
     for path, item in own.get("paths", {}).items():
         contract["paths"][path] = {**contract["paths"].get(path, {}), **item}

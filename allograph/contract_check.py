@@ -32,9 +32,12 @@ class UndeclaredReplyError(Exception):
 class ContractCheckMiddleware:
     """Put it inside the middleware that turns exceptions into replies. Violations are appended to `violations`."""
 
-    def __init__(self, app: ASGIApp, document: dict[str, Any] | None = None, violations: list[str] | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, document: dict[str, Any] | None = None, violations: list[str] | None = None, *, secured: bool = False
+    ) -> None:
         self._app = app
-        self._replies = DeclaredReplies(document or contract.document())
+        document = document or contract.document()
+        self._replies = DeclaredReplies(contract.secured(document, {}, ()) if secured else document)
         self.violations: list[str] = [] if violations is None else violations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

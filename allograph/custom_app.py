@@ -11,7 +11,8 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from allograph.config import Config
@@ -52,15 +53,33 @@ class CustomApp:
         async with self.app.router.lifespan_context(self.app) as state:
             yield dict(state or {})
 
-    def around(self, ours: ASGIApp) -> ASGIApp:
-        """The project's application with ours behind its routes."""
+    def around(self, ours: ASGIApp, guarded: Middleware | None, *, auth_first: bool, guards_routes: bool) -> ASGIApp:
+        """The project's application with ours behind its routes.
+
+        `guarded` authenticates: always what is ours, and the project's routes too if `guards_routes`; before the project's
+        middleware if `auth_first`, else behind it.
+        """
         self.app.router.routes[:] = [*self._own, Mount("", app=ours)]
+        requests: ASGIApp = self.app
+        if guarded and auth_first:
+            authenticated = guarded.cls(self.app, *guarded.args, **guarded.kwargs)
+
+            async def first(scope: Scope, receive: Receive, send: Send) -> None:
+                open_route = not guards_routes and self._has(scope)
+                await (self.app if open_route else authenticated)(scope, receive, send)
+
+            requests = first
+        elif guarded and guards_routes:
+            self.app.user_middleware.append(guarded)  # the innermost
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-            chosen = ours if scope["path"] == ALWAYS else self.app
+            chosen = ours if scope["path"] == ALWAYS else requests
             await chosen(scope, receive, send)
 
         return serve
+
+    def _has(self, scope: Scope) -> bool:
+        return any(route.matches(scope)[0] is not Match.NONE for route in self._own)
 
     def contract(self) -> dict[str, Any]:
         """What FastAPI says of the project's routes, as an OpenAPI document; `{}` of Starlette's, which have no schema."""

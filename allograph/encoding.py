@@ -18,6 +18,8 @@ from typing import Any
 
 import orjson
 
+from allograph.access.users import User
+
 loads = orjson.loads
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
@@ -43,6 +45,8 @@ class RawJson:
 def _default(value: Any) -> Any:
     if isinstance(value, RawJson):
         return orjson.Fragment(value.body)
+    if isinstance(value, User):
+        return value.shown()
     dump: Callable[[], Any] | None = getattr(value, "model_dump", None) or getattr(value, "dict", None)
     if dump is not None and callable(dump) and not isinstance(value, type):
         return dump()

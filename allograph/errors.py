@@ -19,13 +19,15 @@ and, where it helps, what to do.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
 
 
 class ApiError(Exception):
     """Answered as `{"detail": <message>}` with `status`."""
 
-    status: ClassVar[int] = 500
+    status: int = 500
+    headers: Mapping[str, str] | None = None
+    """What the reply says besides."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from uuid import UUID
 
+from allograph.access.guard import Access
 from allograph.encoding import dumps, loads
 from allograph.errors import ApiError
 from allograph.json_rpc import INVALID_PARAMS, Id, Message, RpcError, error, notification, result, server_sent, text, unknown_method
@@ -22,7 +23,7 @@ from allograph.runner.introspect import Introspection
 from allograph.runner.requests import RunRequest
 from allograph.runner.runner import AcceptedRun, Runner
 from allograph.store.assistants import Assistants
-from allograph.store.database import Row
+from allograph.store.database import Allowed, Row
 
 PROTOCOL_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 """Oldest first. What a stateless server of tools says is the same in all of them."""
@@ -102,7 +103,8 @@ class ToolCall:
 class Mcp:
     """Lists and calls the assistants of the graphs that are served here."""
 
-    def __init__(self, assistants: Assistants, introspection: Introspection, runner: Runner) -> None:
+    def __init__(self, access: Access, assistants: Assistants, introspection: Introspection, runner: Runner) -> None:
+        self.access = access
         self.assistants = assistants
         self.introspection = introspection
         self.runner = runner
@@ -126,7 +128,7 @@ class Mcp:
         if arguments is not None and not isinstance(arguments, dict):
             raise RpcError(INVALID_PARAMS, "params.arguments must be an object")
         token = progress_token(message.params)
-        assistant = await self.assistants.tool(self.runner.graph_ids, name)
+        assistant = await self.assistants.tool(self.runner.graph_ids, name, await self._allowed(1))
         if assistant is None:
             raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:200]}")
         graph_input = arguments or {}
@@ -147,14 +149,23 @@ class Mcp:
         """A notification: `notifications/cancelled` ends a call of the same session, all others need nothing done."""
         request_id = message.params.get("requestId")
         if message.method == "notifications/cancelled" and session and isinstance(request_id, str | int | float):
-            await self.runner.cancel_by_metadata(_names(session, request_id))
+            await self._cancel(_names(session, request_id))
 
     async def end_session(self, session: str) -> None:
         """Cancel whatever the session still waits for."""
-        await self.runner.cancel_by_metadata({"mcp_session": session})
+        await self._cancel({"mcp_session": session})
+
+    async def _cancel(self, metadata: dict[str, Any]) -> None:
+        about = {"thread_id": None, "action": "interrupt", "metadata": {"run_ids": None, "status": None}}
+        await self.runner.cancel_by_metadata(metadata, await self.access.allow("threads", "update", about))
+
+    async def _allowed(self, limit: int) -> Allowed:
+        return await self.access.allow("assistants", "search", {"graph_id": None, "metadata": {}, "limit": limit, "offset": 0})
 
     async def _list(self, cursor: Any) -> dict[str, Any]:
-        rows = await self.assistants.tools(self.runner.graph_ids, after=_position(cursor), limit=PAGE + 1)
+        rows = await self.assistants.tools(
+            self.runner.graph_ids, after=_position(cursor), limit=PAGE + 1, allowed=await self._allowed(PAGE)
+        )
         tools = [await self._tool(row) for row in rows[:PAGE]]
         if len(rows) <= PAGE:
             return {"tools": tools}

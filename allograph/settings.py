@@ -48,6 +48,10 @@ class Settings(BaseSettings):
         description="Requests and streams that one process has open at once; further ones are answered with 503.",
     )  # fmt: skip
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="ALLOGRAPH_MAX_BODY_BYTES")
+    public_docs: bool = Field(
+        True, validation_alias="ALLOGRAPH_PUBLIC_DOCS",
+        description="Where authentication is on: whether `/docs` and `/openapi.json` may be read without it.",
+    )  # fmt: skip
     check_contract: bool = Field(
         False, validation_alias="ALLOGRAPH_CHECK_CONTRACT", description="Check every reply against the contract."
     )

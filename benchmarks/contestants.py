@@ -99,6 +99,13 @@ def deployed(key: str, uri: str, folder: Path, jobs: int = 10, name: str | None 
 
 
 @contextlib.contextmanager
+def serving(environment: dict[str, str], log: Path) -> Iterator[str]:
+    """A server with this environment; its URL."""
+    with _server("serve", environment, log) as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
 def _process(environment: dict[str, str], log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -24,6 +24,7 @@ from allograph.a2a.messages import (
     read_message,
     read_settings,
 )  # fmt: skip
+from allograph.access.guard import Access
 from allograph.encoding import dumps, loads
 from allograph.errors import ApiError, NotFound
 from allograph.json_rpc import INVALID_PARAMS, RpcError, shortened
@@ -60,7 +61,10 @@ class Begun:
 class Agents:
     """The assistants that are served here, as A2A sees them. Methods raise `RpcError` for what cannot be done."""
 
-    def __init__(self, assistants: Assistants, tasks: Tasks, introspection: Introspection, states: States, runner: Runner) -> None:
+    def __init__(
+        self, access: Access, assistants: Assistants, tasks: Tasks, introspection: Introspection, states: States, runner: Runner
+    ) -> None:
+        self.access = access
         self.assistants = assistants
         self.tasks = tasks
         self.introspection = introspection
@@ -81,6 +85,7 @@ class Agents:
         metadata.pop("a2a_task", None)
         graph_input, command, strategy = None, None, "enqueue"
         if said.task:
+            await self.access.thread(said.task.thread_id, "read", _unknown(said.task))
             shown = await self._shown(assistant_id, said.task, 0)
             if (state := shown["status"]["state"]) != "input-required":
                 raise RpcError(
@@ -147,11 +152,15 @@ class Agents:
 
     async def get(self, assistant_id: UUID, params: JsonObject) -> JsonObject:
         await self._assistant(assistant_id)
-        return await self._shown(assistant_id, TaskId.of(params), history_length(params))
+        task = TaskId.of(params)
+        await self.access.thread(task.thread_id, "read", _unknown(task))
+        return await self._shown(assistant_id, task, history_length(params))
 
     async def cancel(self, assistant_id: UUID, params: JsonObject) -> JsonObject:
         """End a task, and answer when it has really ended."""
         task = TaskId.of(params)
+        about = {"action": "interrupt", "metadata": {"run_ids": [task.run_id], "status": None}}
+        await self.access.thread(task.thread_id, "update", _unknown(task), **about)
         row = await self._newest(assistant_id, task)
         if row["status"] in ("pending", "running"):
             await self.runner.cancel(task.thread_id, [row["run_id"]], "interrupt")
@@ -173,6 +182,7 @@ class Agents:
     async def subscribe(self, assistant_id: UUID, params: JsonObject) -> tuple[TaskId, JsonObject, Joined | None]:
         """A task as it is now, and its run to be followed; none when it waits for input."""
         task = TaskId.of(params)
+        await self.access.thread(task.thread_id, "read", _unknown(task))
         row = await self._newest(assistant_id, task)
         joined = None
         if row["status"] in ("pending", "running"):
@@ -190,7 +200,11 @@ class Agents:
                 raise RpcError(INVALID_PARAMS, f"params.{name}: tasks cannot be filtered by it; leave it out")
         size, offset = _whole(params, "pageSize", 50, 1, 100), _whole(params, "pageToken", 0, 0, 2**31)
         history = history_length(params, default=0)
-        rows = await self.tasks.page(assistant_id, context_id(params), size, offset)
+        context = context_id(params)
+        allowed = await self.access.allow("threads", "search", {
+            "thread_id": context, "metadata": {}, "values": {}, "status": None, "limit": size, "offset": offset,
+        })  # fmt: skip
+        rows = await self.tasks.page(assistant_id, context, size, offset, allowed)
         tasks = []
         for row in rows:
             task = await self._task(TaskId(row["thread_id"], row["task"]), row, history)
@@ -202,7 +216,7 @@ class Agents:
         return {"tasks": tasks, "totalSize": total, "pageSize": size, "nextPageToken": str(offset + len(rows)) if more else ""}
 
     async def _assistant(self, assistant_id: UUID) -> Row:
-        row = await self.assistants.get(assistant_id)
+        row = await self.assistants.get(assistant_id, await self.access.allow("assistants", "read", {"assistant_id": assistant_id}))
         if row is None or row["graph_id"] not in self.runner.graph_ids:
             raise RpcError(INVALID_PARAMS, f"Assistant '{assistant_id}' not found")
         return row

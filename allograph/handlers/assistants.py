@@ -10,6 +10,8 @@ from pydantic import MISSING
 from starlette.requests import Request
 from uuid_utils.compat import uuid4
 
+from allograph.access.guard import Access
+from allograph.access.policy import stamped
 from allograph.encoding import dumps
 from allograph.errors import Conflict, Invalid, NotFound
 from allograph.generated import interface, models
@@ -21,7 +23,7 @@ from allograph.runner.requests import merged_config
 from allograph.runner.states import factory_errors
 from allograph.store.assistants import COLUMNS, AssistantFilter, default_assistant_id
 from allograph.store.assistants import Assistants as Store
-from allograph.store.database import Row
+from allograph.store.database import EVERYTHING, Row
 from allograph.store.threads import Threads
 
 _VERSION_COLUMNS = tuple(column for column in COLUMNS if column != "updated_at")
@@ -29,7 +31,10 @@ _VERSION_COLUMNS = tuple(column for column in COLUMNS if column != "updated_at")
 
 @final
 class Assistants(interface.Assistants):
-    def __init__(self, assistants: Store, threads: Threads, graphs: Graphs, introspection: Introspection) -> None:
+    def __init__(
+        self, access: Access, assistants: Store, threads: Threads, graphs: Graphs, introspection: Introspection
+    ) -> None:
+        self.access = access
         self.assistants = assistants
         self.threads = threads
         self.graphs = graphs
@@ -39,22 +44,27 @@ class Assistants(interface.Assistants):
         self._check_graph(body.graph_id)
         assistant_id = given(body.assistant_id, None) or uuid4()
         config, context = _configuration(plain(body.config, {}), given(body.context, None))
-        row = await self.assistants.create({
+        fields: dict[str, Any] = {
             "assistant_id": assistant_id, "graph_id": body.graph_id, "config": config, "context": context,
-            "metadata": given(body.metadata, {}), "name": given(body.name, "Untitled"),
+            "metadata": {**given(body.metadata, {})}, "name": given(body.name, "Untitled"),
             "description": given(body.description, None),
-        })  # fmt: skip
+        }  # fmt: skip
+        value = {**fields, "if_exists": given(body.if_exists, "raise")}
+        allowed = await self.access.allow("assistants", "create", value)
+        row = await self.assistants.create({**fields, "metadata": stamped(value["metadata"], allowed)})
         if row is None:
             if body.if_exists != "do_nothing":
                 raise Conflict(f"Assistant {assistant_id} already exists")
-            if (row := await self.assistants.get(assistant_id)) is None:
+            if (row := await self.assistants.get(assistant_id, allowed)) is None:
+                if await self.assistants.get(assistant_id) is not None:  # somebody else's
+                    raise Conflict(f"Assistant {assistant_id} already exists")
                 return await self.create_assistant(request, body)  # it was deleted in between
         return Json(dumps(shown(row, COLUMNS)))
 
     async def search_assistants(
         self, request: Request, body: models.AssistantSearchRequest
     ) -> Json[list[models.Assistant | models.SelectedAssistant]]:
-        where = AssistantFilter(given(body.metadata, {}), given(body.graph_id, None), given(body.name, None))
+        where = await self._filter(body, body.limit, body.offset)
         rows = await self.assistants.search(
             where, sort_by=given(body.sort_by, "created_at"), descending=given(body.sort_order, "desc") == "desc",
             limit=body.limit, offset=body.offset,
@@ -64,17 +74,27 @@ class Assistants(interface.Assistants):
         return Json(encoded(rows, columns), headers=page(rows, total=total, limit=body.limit, offset=body.offset))
 
     async def count_assistants(self, request: Request, body: models.AssistantCountRequest) -> Json[int]:
-        where = AssistantFilter(given(body.metadata, {}), given(body.graph_id, None), given(body.name, None))
-        return Json(dumps(await self.assistants.count(where)))
+        return Json(dumps(await self.assistants.count(await self._filter(body, 0, 0))))
+
+    async def _filter(
+        self, body: models.AssistantSearchRequest | models.AssistantCountRequest, limit: int, offset: int
+    ) -> AssistantFilter:
+        metadata: dict[str, Any] = given(body.metadata, {})
+        graph_id = given(body.graph_id, None)
+        value: dict[str, Any] = {"graph_id": graph_id, "metadata": {**metadata}, "limit": limit, "offset": offset}
+        allowed = await self.access.allow("assistants", "search", value)
+        return AssistantFilter(value["metadata"], graph_id, given(body.name, None), allowed)
 
     async def get_assistant(self, request: Request, assistant_id: UUID) -> Json[models.Assistant]:
         return Json(dumps(shown(await self._get(assistant_id), COLUMNS)))
 
     async def delete_assistant(self, request: Request, assistant_id: UUID, *, delete_threads: bool = False) -> NoContent:
-        if not await self.assistants.delete(assistant_id):
+        allowed = await self.access.allow("assistants", "delete", {"assistant_id": assistant_id})
+        threads = await self.access.allow("threads", "delete", {"thread_id": None}) if delete_threads else EVERYTHING
+        if not await self.assistants.delete(assistant_id, allowed):
             raise _not_found(assistant_id)
         if delete_threads:
-            await self.threads.delete_of_assistant(assistant_id)
+            await self.threads.delete_of_assistant(assistant_id, threads)
         return NoContent()
 
     async def patch_assistant(
@@ -89,7 +109,12 @@ class Assistants(interface.Assistants):
             self._check_graph(changes["graph_id"])
         if body.config is not MISSING or body.context is not MISSING:
             changes["config"], changes["context"] = _configuration(plain(body.config, {}), given(body.context, None))
-        row = await self.assistants.update(assistant_id, changes)
+        value = {
+            "assistant_id": assistant_id, "graph_id": None, "config": {}, "context": None, "name": None, **changes,
+            "metadata": {**changes.get("metadata", {})},
+        }  # fmt: skip
+        allowed = await self.access.allow("assistants", "update", value)
+        row = await self.assistants.update(assistant_id, {**changes, "metadata": stamped(value["metadata"], allowed)}, allowed)
         if row is None:
             raise _not_found(assistant_id)
         return NoContent() if minimal(request) else Json(dumps(shown(row, COLUMNS)))  # type: ignore[return-value]
@@ -98,9 +123,8 @@ class Assistants(interface.Assistants):
         self, request: Request, assistant_id: UUID, body: models.AssistantVersionsSearchRequest | None
     ) -> Json[list[models.Assistant]]:
         wanted = body or models.AssistantVersionsSearchRequest()
+        await self._get(assistant_id)
         rows = await self.assistants.versions(assistant_id, given(wanted.metadata, {}), wanted.limit, wanted.offset)
-        if not rows:
-            await self._get(assistant_id)
         return Json(encoded(rows, COLUMNS))
 
     async def set_latest_assistant_version(
@@ -112,8 +136,10 @@ class Assistants(interface.Assistants):
         chosen = wanted if wanted is not None else version
         if chosen is None:
             raise Invalid("version is missing: give the number of a version of this assistant, in the body or in the query")
-        await self._get(assistant_id)
-        row = await self.assistants.set_version(assistant_id, chosen) if chosen < 2**31 else None
+        allowed = await self.access.allow("assistants", "update", {"assistant_id": assistant_id, "version": chosen})
+        if await self.assistants.get(assistant_id, allowed) is None:
+            raise _not_found(assistant_id)
+        row = await self.assistants.set_version(assistant_id, chosen, allowed) if chosen < 2**31 else None
         if row is None:
             raise NotFound(f"Version {chosen} not found for assistant {assistant_id}")
         return Json(dumps(shown(row, COLUMNS)))
@@ -156,7 +182,8 @@ class Assistants(interface.Assistants):
             ) from None
 
     async def _get(self, assistant_id: UUID) -> Row:
-        row = await self.assistants.get(assistant_id)
+        allowed = await self.access.allow("assistants", "read", {"assistant_id": assistant_id})
+        row = await self.assistants.get(assistant_id, allowed)
         if row is None:
             raise _not_found(assistant_id)
         return row

@@ -9,6 +9,9 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from allograph.access.guard import Access
+from allograph.access.policy import stamped
+from allograph.access.users import current_user
 from allograph.encoding import dumps
 from allograph.errors import Conflict, Invalid, NotFound
 from allograph.generated import interface, models
@@ -30,7 +33,8 @@ FIXED = ("cron_id", "assistant_id", "thread_id")
 
 @final
 class Crons(interface.Crons):
-    def __init__(self, crons: Store, scheduler: Scheduler, runner: Runner) -> None:
+    def __init__(self, access: Access, crons: Store, scheduler: Scheduler, runner: Runner) -> None:
+        self.access = access
         self.crons = crons
         self.scheduler = scheduler
         self.runner = runner
@@ -50,14 +54,21 @@ class Crons(interface.Crons):
         schedule, timezone, end_time = body.schedule, given(body.timezone, None), given(body.end_time, None)
         times = Schedule.parse(schedule, timezone)
         assistant_id = await self._assistant(str(body.assistant_id), thread_id)
-        payload = _payload({**sent, "assistant_id": str(assistant_id)}, cron_id)
+        user = current_user.get()
+        value: dict[str, Any] = {
+            "cron_id": cron_id, "thread_id": thread_id, "schedule": schedule, "end_time": end_time, "payload": sent,
+            "user_id": user.identity if user else None, "metadata": {**given(body.metadata, {})},
+        }  # fmt: skip
+        metadata = stamped(value["metadata"], await self.access.allow("crons", "create", value))
+        payload = _payload({**sent, **({"metadata": metadata} if metadata else {}), "assistant_id": str(assistant_id)}, cron_id)
         await self._check_runs(payload, thread_id)
         now, _ = await self.crons.clock()
         _refuse_never(times, now, schedule)
         row = await self.crons.create({
             "cron_id": cron_id, "assistant_id": assistant_id, "thread_id": thread_id, "on_run_completed": on_run_completed,
             "end_time": end_time, "schedule": schedule, "timezone": timezone, "payload": payload,
-            "metadata": given(body.metadata, {}), "enabled": body.enabled, "next_run_date": next_run(times, now, end_time),
+            "metadata": metadata, "enabled": body.enabled, "next_run_date": next_run(times, now, end_time),
+            "user_id": user.identity if user else "", "auth_user": user.lasting() if user else None,
         })  # fmt: skip
         if row is None:
             raise NotFound("Thread or assistant not found.")
@@ -65,9 +76,7 @@ class Crons(interface.Crons):
         return Json(dumps(shown(row, COLUMNS)))
 
     async def search_crons(self, request: Request, body: models.CronSearch) -> Json[list[models.Cron | models.SelectedCron]]:
-        where = CronFilter(
-            given(body.metadata, {}), given(body.assistant_id, None), given(body.thread_id, None), given(body.enabled, None)
-        )
+        where = await self._filter(body, body.limit, body.offset, given(body.enabled, None))
         rows = await self.crons.search(
             where, sort_by=body.sort_by, descending=body.sort_order == "desc", limit=body.limit, offset=body.offset
         )
@@ -76,17 +85,27 @@ class Crons(interface.Crons):
         return Json(encoded(rows, columns), headers=page(rows, total=total, limit=body.limit, offset=body.offset))
 
     async def count_crons(self, request: Request, body: models.CronCountRequest) -> Json[int]:
-        where = CronFilter(given(body.metadata, {}), given(body.assistant_id, None), given(body.thread_id, None))
-        return Json(dumps(await self.crons.count(where)))
+        return Json(dumps(await self.crons.count(await self._filter(body, 0, 0))))
+
+    async def _filter(
+        self, body: models.CronSearch | models.CronCountRequest, limit: int, offset: int, enabled: bool | None = None
+    ) -> CronFilter:
+        metadata: dict[str, Any] = given(body.metadata, {})
+        assistant_id, thread_id = given(body.assistant_id, None), given(body.thread_id, None)
+        value: dict[str, Any] = {
+            "assistant_id": assistant_id, "thread_id": thread_id, "metadata": {**metadata}, "limit": limit, "offset": offset,
+        }  # fmt: skip
+        allowed = await self.access.allow("crons", "search", value)
+        return CronFilter(value["metadata"], assistant_id, thread_id, enabled, allowed)
 
     async def get_cron(self, request: Request, cron_id: UUID) -> Json[models.Cron]:
-        row = await self.crons.get(cron_id)
+        row = await self.crons.get(cron_id, await self.access.allow("crons", "read", {"cron_id": cron_id}))
         if row is None:
             raise _not_found(cron_id)
         return Json(dumps(shown(row, COLUMNS)))
 
     async def delete_cron(self, request: Request, cron_id: UUID) -> NoContent:
-        if not await self.crons.delete(cron_id):
+        if not await self.crons.delete(cron_id, await self.access.allow("crons", "delete", {"cron_id": cron_id})):
             raise _not_found(cron_id)
         return NoContent()
 
@@ -96,13 +115,19 @@ class Crons(interface.Crons):
             raise Invalid("the request body names nothing to change")
         if fixed := [name for name in FIXED if name in sent]:
             raise Invalid(f"{fixed[0]} of a cron cannot be changed; make another cron")
+        value: dict[str, Any] = {
+            "cron_id": cron_id, "schedule": sent.get("schedule"), "payload": sent, "metadata": {**given(body.metadata, {})},
+        }  # fmt: skip
+        allowed = await self.access.allow("crons", "update", value)
+        if metadata := stamped(value["metadata"], allowed):
+            sent = {**sent, "metadata": metadata}
         if "webhook" in sent:
             await self.runner.webhooks.policy.admit(sent["webhook"])
 
         def change(row: Row, now: datetime) -> Mapping[str, Any]:
             return _changed(row, now, sent, body)
 
-        row = await self.crons.update(cron_id, change)
+        row = await self.crons.update(cron_id, change, allowed)
         if row is None:
             raise _not_found(cron_id)
         self.scheduler.wake()
@@ -113,7 +138,7 @@ class Crons(interface.Crons):
             assistant_id = self.runner.assistant_id(named)
         except Invalid:
             raise NotFound(f"Assistant {named[:200]!r} not found") from None
-        found = await self.runner.runs.assistant_and_thread(assistant_id, thread_id)
+        found = await self.runner.found(assistant_id, thread_id)
         if found is None:
             raise NotFound(f"Assistant {named[:200]!r} not found")
         if thread_id and found["thread_metadata"] is None:
@@ -141,7 +166,7 @@ def _changed(row: Row, now: datetime, sent: Mapping[str, Any], body: models.Cron
     if on_thread and "on_run_completed" in sent:
         raise Conflict("on_run_completed is given, but this cron runs on a thread that stays; leave it out")
     changes = {name: getattr(body, name) for name in ("schedule", "timezone", "end_time", "enabled", "on_run_completed") if name in sent}
-    metadata = {**row["metadata"], **given(body.metadata, {})}
+    metadata = {**row["metadata"], **(sent.get("metadata") or {})}
     payload = _payload({**row["payload"].parsed(), **sent, **({"metadata": metadata} if "metadata" in sent else {})}, row["cron_id"])
     cron_request(payload, on_thread)
     cron = {**row, **changes}

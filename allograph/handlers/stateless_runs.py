@@ -7,6 +7,7 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from allograph.access.guard import Access
 from allograph.encoding import dumps
 from allograph.errors import Invalid, NotFound
 from allograph.generated import interface, models
@@ -28,7 +29,8 @@ def stream_modes(request: Request) -> set[str]:
 
 @final
 class StatelessRuns(interface.StatelessRuns):
-    def __init__(self, runs: Runs, runner: Runner) -> None:
+    def __init__(self, access: Access, runs: Runs, runner: Runner) -> None:
+        self.access = access
         self.runs = runs
         self.runner = runner
 
@@ -70,6 +72,7 @@ class StatelessRuns(interface.StatelessRuns):
         row = await self.runs.find(run_id)
         if row is None:
             raise NotFound(f"Run {run_id} not found.")
+        await self.access.thread(row["thread_id"], "read", NotFound(f"Run {run_id} not found."), run_id=run_id)
         after = event_number(request.headers.get("last-event-id"))
         joined = await self.runner.following.join(row["thread_id"], run_id, "events", after)
         path = f"/runs/{run_id}"

@@ -9,6 +9,8 @@ from langgraph.store.base import NOT_PROVIDED, Item
 from pydantic import RootModel
 from starlette.requests import Request
 
+from allograph.access.guard import Access
+from allograph.access.policy import Action
 from allograph.encoding import dumps
 from allograph.errors import Invalid, Unavailable
 from allograph.generated import interface, models
@@ -29,8 +31,15 @@ RESERVED = "langgraph"
 
 @final
 class Store(interface.Store):
-    def __init__(self, items: Items) -> None:
+    def __init__(self, access: Access, items: Items) -> None:
+        self.access = access
         self.items = items
+
+    async def _scoped(self, action: Action, namespace: tuple[str, ...], **value: Any) -> tuple[str, ...]:
+        """The namespace that the authorisation handler makes of the given one: items are scoped by it, they have no metadata."""
+        asked: dict[str, Any] = {"namespace": namespace, **value}
+        await self.access.allow("store", action, asked)
+        return tuple(asked["namespace"] or ())
 
     async def get_item(
         self, request: Request, *, key: str, namespace: Sequence[str], refresh_ttl: bool | None = None
@@ -40,6 +49,7 @@ class Store(interface.Store):
         labels = tuple(dotted.split("."))
         if not all(labels):
             raise Invalid(f"namespace is {dotted[:100]!r}; expected labels with a dot between them, none of them empty")
+        labels = await self._scoped("get", labels, key=key, refresh_ttl=refresh_ttl)
         item = await self.items.aget(labels, _key(key), refresh_ttl=refresh_ttl)
         return Json(dumps(_shown(item) if item else None))
 
@@ -53,6 +63,7 @@ class Store(interface.Store):
             self._refuse_without_index("index names fields to embed")
             for field in body.index:
                 _refuse_long(field, f"index: the field {field[:60]!r}", LONGEST_FIELD)
+        namespace = await self._scoped("put", namespace, key=body.key, value=body.value, index=body.index)
         # Without a time to live the store's own; null asks for none.
         ttl = NOT_PROVIDED if "ttl" not in body.model_fields_set else body.ttl.root if body.ttl else None
         try:
@@ -62,16 +73,21 @@ class Store(interface.Store):
         return NoContent()
 
     async def delete_item(self, request: Request, body: models.StoreDeleteRequest) -> NoContent:
-        await self.items.adelete(_namespace(body.namespace, "namespace"), _key(body.key))
+        namespace = await self._scoped("delete", _namespace(body.namespace, "namespace"), key=body.key)
+        await self.items.adelete(namespace, _key(body.key))
         return NoContent()
 
     async def search_items(self, request: Request, body: models.StoreSearchRequest) -> Json[models.SearchItemsResponse]:
         query = given(body.query, None)
         if query:
             self._refuse_without_index("query asks for a search by meaning")
+        prefix = await self._scoped(
+            "search", _namespace(given(body.namespace_prefix, ()) or (), "namespace_prefix"), filter=given(body.filter, None),
+            limit=body.limit, offset=body.offset, query=query, refresh_ttl=body.refresh_ttl,
+        )  # fmt: skip
         try:
             found = await self.items.asearch(
-                _namespace(given(body.namespace_prefix, ()) or (), "namespace_prefix"), query=query,
+                prefix, query=query,
                 filter=given(body.filter, None), limit=body.limit, offset=body.offset, refresh_ttl=body.refresh_ttl,
             )  # fmt: skip
         except FilterError as error:
@@ -83,8 +99,13 @@ class Store(interface.Store):
     async def list_namespaces(
         self, request: Request, body: models.StoreListNamespacesRequest
     ) -> Json[models.ListNamespaceResponse]:
+        suffix = _namespace(given(body.suffix, ()), "suffix")
+        prefix = await self._scoped(
+            "list_namespaces", _namespace(given(body.prefix, ()), "prefix"), suffix=suffix or None,
+            max_depth=given(body.max_depth, None), limit=body.limit, offset=body.offset,
+        )  # fmt: skip
         namespaces = await self.items.alist_namespaces(
-            prefix=_namespace(given(body.prefix, ()), "prefix"), suffix=_namespace(given(body.suffix, ()), "suffix"),
+            prefix=prefix, suffix=suffix,
             max_depth=given(body.max_depth, None), limit=body.limit, offset=body.offset,
         )  # fmt: skip
         return Json(dumps({"namespaces": namespaces}))

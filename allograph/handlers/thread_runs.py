@@ -9,6 +9,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from allograph.access.guard import Access
 from allograph.encoding import dumps
 from allograph.errors import Conflict, Invalid, NotFound
 from allograph.generated import interface, models
@@ -32,7 +33,8 @@ _ENDED = (
 
 @final
 class ThreadRuns(interface.ThreadRuns):
-    def __init__(self, runs: Runs, threads: Threads, runner: Runner) -> None:
+    def __init__(self, access: Access, runs: Runs, threads: Threads, runner: Runner) -> None:
+        self.access = access
         self.runs = runs
         self.threads = threads
         self.runner = runner
@@ -69,18 +71,21 @@ class ThreadRuns(interface.ThreadRuns):
         self, request: Request, thread_id: UUID, *, limit: int = 10, offset: int = 0, status: RunStatus | None = None,
         select: Sequence[Any] | None = None,
     ) -> Json[list[models.Run | models.SelectedRun]]:  # fmt: skip
+        await self.access.thread(thread_id, "read")
         rows = await self.runs.list_of(thread_id, status, limit, offset)
         if not rows and await self.threads.get(thread_id) is None:
             raise not_found(thread_id)
         return Json(encoded(rows, [column for column in select or COLUMNS if column in COLUMNS]))
 
     async def get_run(self, request: Request, thread_id: UUID, run_id: UUID) -> Json[models.Run]:
+        await self.access.thread(thread_id, "read", _run_not_found(thread_id, run_id), run_id=run_id)
         row = await self.runs.get(thread_id, run_id)
         if row is None:
             raise _run_not_found(thread_id, run_id)
         return Json(run_json(row))
 
     async def delete_run(self, request: Request, thread_id: UUID, run_id: UUID) -> NoContent:
+        await self.access.thread(thread_id, "delete", _run_not_found(thread_id, run_id), run_id=run_id)
         await self.runner.cancel(thread_id, [run_id], "interrupt")
         await self._ended(thread_id, run_id)
         if not await self.runs.delete(thread_id, run_id):
@@ -92,6 +97,8 @@ class ThreadRuns(interface.ThreadRuns):
         self, request: Request, thread_id: UUID, run_id: UUID, *, wait: bool = False,
         action: Literal["interrupt", "rollback"] = "interrupt",
     ) -> Response:  # fmt: skip
+        about = {"action": action, "metadata": {"run_ids": [run_id], "status": None}}
+        await self.access.thread(thread_id, "update", NotFound(_NOTHING_TO_CANCEL), **about)
         if not await self.runner.cancel(thread_id, [run_id], action):
             raise NotFound(_ENDED if await self.runs.get(thread_id, run_id) else _NOTHING_TO_CANCEL)
         if not wait:
@@ -108,10 +115,13 @@ class ThreadRuns(interface.ThreadRuns):
         thread_id, run_ids = given(wanted.thread_id, None), given(wanted.run_ids, None)
         if status is not None and (thread_id is not None or run_ids is not None):
             raise Invalid("give either status, or thread_id and run_ids, not both")
+        about = {"action": action, "metadata": {"run_ids": run_ids, "status": status}}
         if status is not None:
+            allowed = await self.access.allow("threads", "update", {"thread_id": None, **about})
             statuses: list[RunStatus] = ["pending", "running"] if status == "all" else [status]
-            cancelled = await self.runner.cancel_by_status(statuses, action)
+            cancelled = await self.runner.cancel_by_status(statuses, action, allowed)
         else:
+            await self.access.thread(wanted.thread_id, "update", NotFound(_NOTHING_TO_CANCEL), **about)
             cancelled = await self.runner.cancel(wanted.thread_id, wanted.run_ids, action)
         if not cancelled:
             raise NotFound(_NOTHING_TO_CANCEL)
@@ -120,6 +130,7 @@ class ThreadRuns(interface.ThreadRuns):
     async def join_run(
         self, request: Request, thread_id: UUID, run_id: UUID, *, cancel_on_disconnect: bool = False
     ) -> Json[Any]:
+        await self.access.thread(thread_id, "read", _run_not_found(thread_id, run_id), run_id=run_id)
         joined = await self.runner.following.join(thread_id, run_id, "end")
         path = run_path(thread_id, run_id)
         return LateJson(
@@ -132,6 +143,7 @@ class ThreadRuns(interface.ThreadRuns):
         self, request: Request, thread_id: UUID, run_id: UUID, *, stream_mode: Sequence[StreamMode] | None = None,
         cancel_on_disconnect: bool = False, last_event_id: str | None = None,
     ) -> EventStream[models.StreamEvent]:  # fmt: skip
+        await self.access.thread(thread_id, "read", _run_not_found(thread_id, run_id), run_id=run_id)
         joined = await self.runner.following.join(thread_id, run_id, "events", event_number(last_event_id))
         path = run_path(thread_id, run_id)
         return EventStream(

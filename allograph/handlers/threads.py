@@ -9,6 +9,8 @@ from uuid import UUID
 from pydantic import MISSING
 from starlette.requests import Request
 
+from allograph.access.guard import Access
+from allograph.access.policy import stamped
 from allograph.encoding import dumps
 from allograph.errors import BadRequest, Conflict, Invalid
 from allograph.generated import interface, models
@@ -29,7 +31,8 @@ from allograph.store.ttl import Ttl
 
 @final
 class Threads(interface.Threads):
-    def __init__(self, threads: Store, checkpoints: Checkpoints, states: States, runner: Runner) -> None:
+    def __init__(self, access: Access, threads: Store, checkpoints: Checkpoints, states: States, runner: Runner) -> None:
+        self.access = access
         self.threads = threads
         self.checkpoints = checkpoints
         self.states = states
@@ -38,11 +41,15 @@ class Threads(interface.Threads):
     async def create_thread(self, request: Request, body: models.ThreadCreate) -> Json[models.Thread]:
         thread_id = given(body.thread_id, None) or new_id()
         supersteps = [step.model_dump()["updates"] for step in given(body.supersteps, [])]
-        row = await self.threads.create(thread_id, given(body.metadata, {}), _ttl(body.ttl))
+        value: dict[str, Any] = {"thread_id": thread_id, "metadata": {**given(body.metadata, {})}, "if_exists": given(body.if_exists, "raise")}
+        allowed = await self.access.allow("threads", "create", value)
+        row = await self.threads.create(thread_id, stamped(value["metadata"], allowed), _ttl(body.ttl))
         if row is None:
             if body.if_exists != "do_nothing":
                 raise Conflict(f"Thread with ID {thread_id} already exists")
-            if (row := await self.threads.get(thread_id)) is None:
+            if (row := await self.threads.get(thread_id, allowed)) is None:
+                if await self.threads.get(thread_id) is not None:  # somebody else's
+                    raise Conflict(f"Thread with ID {thread_id} already exists")
                 return await self.create_thread(request, body)  # it was deleted in between
             return _thread(row)
         if supersteps:
@@ -53,21 +60,26 @@ class Threads(interface.Threads):
                 if isinstance(error, BadRequest):
                     raise Invalid(f"supersteps cannot be applied: {error.detail}") from error
                 raise
-            row = await self._get(thread_id)
+            row = await self.threads.get(thread_id)
+            if row is None:
+                raise not_found(thread_id)
         return _thread(row)
 
     async def get_thread(self, request: Request, thread_id: UUID, *, include: str | None = None) -> Json[models.Thread]:
         return _thread(await self._get(thread_id), included=_included(include))
 
     async def patch_thread(self, request: Request, thread_id: UUID, body: models.ThreadPatch) -> Json[models.Thread]:
-        row = await self.threads.patch(thread_id, given(body.metadata, {}), _ttl(body.ttl))
+        value: dict[str, Any] = {"thread_id": thread_id, "metadata": {**given(body.metadata, {})}}
+        allowed = await self.access.allow("threads", "update", value)
+        row = await self.threads.patch(thread_id, stamped(value["metadata"], allowed), _ttl(body.ttl), allowed)
         if row is None:
             raise not_found(thread_id)
         return NoContent() if minimal(request) else _thread(row)  # type: ignore[return-value]
 
     async def delete_thread(self, request: Request, thread_id: UUID) -> NoContent:
-        await self.runner.abandon([thread_id])
-        if not await self.threads.delete([thread_id]):
+        allowed = await self.access.allow("threads", "delete", {"thread_id": thread_id})
+        await self.runner.abandon([thread_id], allowed)
+        if not await self.threads.delete([thread_id], allowed):
             raise not_found(thread_id)
         await self.runner.forget([thread_id])
         return NoContent()
@@ -76,9 +88,7 @@ class Threads(interface.Threads):
         self, request: Request, body: models.ThreadSearchRequest
     ) -> Json[list[models.Thread | models.SelectedThread]]:
         extraction = Extraction.of(given(body.extract, {}))
-        where = ThreadFilter(
-            given(body.metadata, {}), given(body.ids, None), given(body.status, None), given(body.values, None)
-        )
+        where = await self._filter(body, body.limit, body.offset, given(body.ids, None))
         rows = await self.threads.search(
             where, sort_by=given(body.sort_by, "updated_at"), descending=given(body.sort_order, "desc") == "desc",
             limit=body.limit, offset=body.offset,
@@ -92,24 +102,39 @@ class Threads(interface.Threads):
         return Json(dumps(found), headers=page(rows, total=total, limit=body.limit, offset=body.offset))
 
     async def count_threads(self, request: Request, body: models.ThreadCountRequest) -> Json[int]:
-        where = ThreadFilter(given(body.metadata, {}), None, given(body.status, None), given(body.values, None))
-        return Json(dumps(await self.threads.count(where)))
+        return Json(dumps(await self.threads.count(await self._filter(body, 0, 0))))
+
+    async def _filter(
+        self, body: models.ThreadSearchRequest | models.ThreadCountRequest, limit: int, offset: int,
+        ids: Sequence[UUID] | None = None,
+    ) -> ThreadFilter:  # fmt: skip
+        metadata: dict[str, Any] = given(body.metadata, {})
+        values, status = given(body.values, None), given(body.status, None)
+        value: dict[str, Any] = {
+            "metadata": {**metadata}, "values": values or {}, "status": status, "ids": ids, "limit": limit, "offset": offset,
+        }  # fmt: skip
+        allowed = await self.access.allow("threads", "search", value)
+        return ThreadFilter(value["metadata"], ids, status, values, allowed)
 
     async def copy_thread(self, request: Request, thread_id: UUID) -> Json[models.Thread]:
-        row = await self.threads.copy(thread_id, new_id())
+        allowed, target = await self.access.allow("threads", "read", {"thread_id": thread_id}), new_id()
+        value: dict[str, Any] = {"thread_id": target, "metadata": {}}
+        own = await self.access.allow("threads", "create", value)
+        row = await self.threads.copy(thread_id, target, stamped(value["metadata"], own), allowed)
         if row is None:
             raise not_found(thread_id)
         return _thread(row)
 
     async def prune_threads(self, request: Request, body: models.ThreadPruneRequest) -> Json[models.ThreadPruneResponse]:
         thread_ids = list(dict.fromkeys(body.thread_ids))
+        allowed = await self.access.allow("threads", "delete", {"thread_ids": thread_ids})
         if body.strategy == "delete":
-            await self.runner.abandon(thread_ids)
-            deleted = await self.threads.delete(thread_ids)
+            await self.runner.abandon(thread_ids, allowed)
+            deleted = await self.threads.delete(thread_ids, allowed)
             await self.runner.forget(deleted)
             pruned = len(deleted)
         else:
-            known = await self.threads.existing(thread_ids)
+            known = await self.threads.existing(thread_ids, allowed)
             try:
                 await self.checkpoints.keep_latest(known)
             except NotImplementedError as error:
@@ -124,23 +149,27 @@ class Threads(interface.Threads):
     async def get_thread_state(
         self, request: Request, thread_id: UUID, *, subgraphs: bool | None = None
     ) -> Json[models.ThreadState]:
+        await self.access.thread(thread_id, "read")
         return Json(dumps(await self.states.get(thread_id, subgraphs=bool(subgraphs))))
 
     async def get_thread_state_at_checkpoint(
         self, request: Request, thread_id: UUID, checkpoint_id: UUID, *, subgraphs: bool | None = None
     ) -> Json[models.ThreadState]:
+        await self.access.thread(thread_id, "read")
         checkpoint = {"checkpoint_id": str(checkpoint_id)}
         return Json(dumps(await self.states.get(thread_id, checkpoint, subgraphs=bool(subgraphs))))
 
     async def get_thread_state_at_checkpoint_config(
         self, request: Request, thread_id: UUID, body: models.ThreadStateCheckpointRequest
     ) -> Json[models.ThreadState]:
+        await self.access.thread(thread_id, "read")
         checkpoint = address(body.checkpoint)
         return Json(dumps(await self.states.get(thread_id, checkpoint, subgraphs=given(body.subgraphs, False))))
 
     async def update_thread_state(
         self, request: Request, thread_id: UUID, body: models.ThreadStateUpdate
     ) -> Json[models.ThreadStateUpdateResponse]:
+        await self.access.thread(thread_id, "update")
         checkpoint = address(body.checkpoint, (body.model_extra or {}).get("checkpoint_id"))
         made = await self.states.update(
             thread_id, given(body.values, None), as_node=given(body.as_node, None), checkpoint=checkpoint
@@ -151,11 +180,13 @@ class Threads(interface.Threads):
     async def get_thread_history(
         self, request: Request, thread_id: UUID, *, limit: int = 10, before: str | None = None
     ) -> Json[list[models.ThreadState]]:
+        await self.access.thread(thread_id, "read")
         return Json(dumps(await self.states.history(thread_id, limit=limit, before=before)))
 
     async def search_thread_history(
         self, request: Request, thread_id: UUID, body: models.ThreadStateSearch
     ) -> Json[list[models.ThreadState]]:
+        await self.access.thread(thread_id, "read")
         # The address of a checkpoint, or a whole config with the address in `configurable`, as LangGraph hands them out.
         configurable = plain(body.before, {}).get("configurable")
         beside = configurable.get("checkpoint_id") if isinstance(configurable, dict) else None
@@ -171,10 +202,11 @@ class Threads(interface.Threads):
     ) -> EventStream[models.StreamEvent]:  # fmt: skip
         await self._get(thread_id)
         after = event_number(last_event_id)
-        return EventStream(await self.runner.following.join_thread(thread_id, stream_mode or stream_modes, after))
+        frames = await self.runner.following.join_thread(thread_id, stream_mode or stream_modes, after)
+        return EventStream(self.access.follow(thread_id, frames))
 
     async def _get(self, thread_id: UUID) -> Row:
-        row = await self.threads.get(thread_id)
+        row = await self.threads.get(thread_id, await self.access.allow("threads", "read", {"thread_id": thread_id}))
         if row is None:
             raise not_found(thread_id)
         return row
@@ -191,7 +223,6 @@ def _included(include: str | None) -> set[str]:
     if unknown := fields - {"ttl"}:
         raise Invalid(f"include is {', '.join(sorted(unknown))!r}; expected a comma-separated list of: ttl")
     return fields
-
 
 
 def _thread(row: Row, included: set[str] | frozenset[str] = frozenset()) -> Json[models.Thread]:

@@ -161,6 +161,7 @@ class Execution:
         return self.graphs.open(
             config["configurable"]["graph_id"], config=config, checkpointer=self._saver, store=self.store,
             access_context="threads.create_run", context=self.run.kwargs["context"],
+            user=config["configurable"].get("langgraph_auth_user"),
         )  # fmt: skip
 
     async def _written_down(self) -> None:

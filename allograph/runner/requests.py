@@ -12,8 +12,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from allograph.access.users import User
 from allograph.encoding import dumps
-from allograph.store.database import Row
+from allograph.store.database import EVERYTHING, Allowed, Row
 from allograph.store.runs import NewRun
 from allograph.store.ttl import Ttl
 
@@ -60,6 +61,10 @@ caller_configurable: ContextVar[Mapping[str, str]] = ContextVar("caller_configur
 replace it."""
 
 
+OF_THE_SERVER = "langgraph_auth_"
+"""How the names begin under which a graph is told who asks. Nobody else can say it."""
+
+
 def new_id() -> UUID:
     """A UUIDv7: ids made later sort later."""
     return uuid7()
@@ -82,13 +87,17 @@ def build_run(
     known: Mapping[str, Any] | None,
     request_id: UUID,
     ttl: Ttl | None,
+    *,
+    run_id: UUID,
+    user: User | None = None,
+    allowed: Allowed = EVERYTHING,
 ) -> NewRun:
     """The run to store.
 
     `thread_id` None asks for a stateless run, which gets a thread of its own. `known` is the metadata of the thread, None when
-    it does not exist. `request_id` is that of the HTTP request, for correlation; `ttl` is for a thread that the run makes.
+    it does not exist. `request_id` is that of the HTTP request, for correlation; `ttl` is for a thread that the run makes. `user`
+    asks for it, and may do so on threads that are `allowed`.
     """
-    run_id = new_id()
     temporary = thread_id is None and not request.keep_thread
     thread_id = thread_id or new_id()
     assistant_config: dict[str, Any] = assistant["config"].parsed()
@@ -99,6 +108,7 @@ def build_run(
     }  # fmt: skip
     config, context = merged_config(request.config, request.context)
     context = {**assistant["context"].parsed(), **context, **(cron if request.context is None else {})}
+    context = {key: value for key, value in context.items() if not key.startswith(OF_THE_SERVER)}
     settings = {key: value for key, value in {**assistant_config, **config}.items() if key not in ("configurable", "metadata")}
     thread_config = {**settings, "configurable": assistant_config.get("configurable", {})}
     if given := request.config.get("metadata"):
@@ -111,10 +121,11 @@ def build_run(
             "configurable": {
                 **assistant_config.get("configurable", {}), **config.get("configurable", {}),
                 **caller_configurable.get(), **request.checkpoint, **cron,
-                "langgraph_auth_user": None, "langgraph_auth_user_id": "", "langgraph_auth_permissions": [],
+                "langgraph_auth_user": user.shown() if user else None, "langgraph_auth_user_id": user.identity if user else "",
+                "langgraph_auth_permissions": user.permissions if user else [],
                 "langgraph_request_id": str(request_id), "__request_start_time_ms__": int(time.time() * 1000),
                 "__after_seconds__": request.after_seconds,
-                "run_id": str(run_id), "thread_id": str(thread_id), **own, "user_id": "",
+                "run_id": str(run_id), "thread_id": str(thread_id), **own, "user_id": user.identity if user else "",
             },
             "metadata": metadata,
         },
@@ -135,8 +146,8 @@ def build_run(
         run_id=run_id, thread_id=thread_id, assistant_id=assistant["assistant_id"], graph_id=assistant["graph_id"],
         metadata=metadata, kwargs=dumps(kwargs),
         multitask_strategy=request.multitask_strategy,
-        thread_metadata=own if known is not None or temporary else {**request.metadata, **own},
+        thread_metadata=own if known is not None or (temporary and user is None) else {**request.metadata, **own},
         thread_config=dumps(thread_config), creates_thread=known is None,
         temporary=temporary, resumable=request.stream_resumable, after_seconds=request.after_seconds, webhook=request.webhook,
-        ttl=None if temporary else ttl,
+        ttl=None if temporary else ttl, user=user.to_dict() if user else None, allowed=allowed,
     )  # fmt: skip

@@ -14,16 +14,17 @@ import psycopg
 from psycopg_pool import PoolTimeout
 from uuid_utils.compat import uuid4
 
+from allograph.access.guard import Access, Grant
 from allograph.errors import Conflict, Invalid, NotFound
 from allograph.runner.events import Ended, Streams
 from allograph.runner.following import Follow, Following, Joined
 from allograph.runner.recorder import Recorder
-from allograph.runner.requests import RunRequest, build_run
+from allograph.runner.requests import RunRequest, build_run, new_id
 from allograph.runner.webhooks import Webhooks
 from allograph.runner.worker import Worker
 from allograph.store.assistants import default_assistant_id
 from allograph.store.checkpoints import Checkpoints
-from allograph.store.database import Notifications, Row
+from allograph.store.database import Allowed, Notifications, Row
 from allograph.store.runs import CancelAction, ClaimedRun, NewRun, Runs, RunStatus
 from allograph.store.ttl import Ttl
 
@@ -55,7 +56,7 @@ class Runner:
     def __init__(
         self, process_id: UUID, runs: Runs, checkpoints: Checkpoints, streams: Streams, notifications: Notifications,
         recorder: Recorder, following: Following, worker: Worker | None, webhooks: Webhooks, *, graph_ids: Sequence[str],
-        thread_ttl: Ttl | None = None,
+        access: Access, thread_ttl: Ttl | None = None,
     ) -> None:  # fmt: skip
         self.process_id = process_id
         self.runs = runs
@@ -67,6 +68,7 @@ class Runner:
         self.worker = worker
         self.webhooks = webhooks
         self.thread_ttl = thread_ttl
+        self.access = access
         self.graph_ids = graph_ids
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -127,7 +129,9 @@ class Runner:
         Raises `NotFound` when the thread or the assistant does not exist, `Conflict` when the thread is busy and the request
         said to reject then.
         """
-        found = await self.runs.assistant_and_thread(self.assistant_id(request.assistant_id), thread_id)
+        assistant_id, run_id = self.assistant_id(request.assistant_id), new_id()
+        request, grant = await self.access.run(request, run_id, assistant_id, thread_id)
+        found = await self._found(assistant_id, thread_id, grant)
         known = found and found["thread_metadata"]
         if found is None or (thread_id and known is None and not request.create_thread):
             raise NotFound("Thread or assistant not found.")
@@ -137,7 +141,9 @@ class Runner:
             raise NotFound(f"Checkpoint {str(checkpoint_id)[:100]} not found in thread {thread_id}; checkpoint_id must name one")
         if request.webhook is not None:
             await self.webhooks.policy.admit(request.webhook)
-        run = build_run(request, found, thread_id, known, uuid4(), self.thread_ttl)
+        run = build_run(
+            request, found, thread_id, known, uuid4(), self.thread_ttl, run_id=run_id, user=grant.user, allowed=grant.threads
+        )
         resumable = request.stream_resumable
         reader = self.following.begin(run.run_id, run.thread_id, follow, resumable=resumable) if follow else None
         # Another process that executes the run writes its events down for us. Of the end, a thread that stays tells enough.
@@ -159,7 +165,7 @@ class Runner:
             if row is None and reader:
                 self.following.leave(reader)
         if row is None:
-            if only_if_idle:
+            if only_if_idle and known is not None:
                 raise Conflict(
                     f"Thread {run.thread_id} is already running a task. Wait for it, or choose another multitask_strategy."
                 )
@@ -186,15 +192,39 @@ class Runner:
         """Store several stateless runs, all or none."""
         runs, request_id = [], uuid4()
         for request in requests:
-            found = await self.runs.assistant_and_thread(self.assistant_id(request.assistant_id), None)
+            assistant_id, run_id = self.assistant_id(request.assistant_id), new_id()
+            request, grant = await self.access.run(request, run_id, assistant_id, None)
+            found = await self._found(assistant_id, None, grant)
             if found is None:
                 raise NotFound("Thread or assistant not found.")
             if request.webhook is not None:
                 await self.webhooks.policy.admit(request.webhook)
-            runs.append(build_run(request, found, None, None, request_id, self.thread_ttl))
+            runs.append(build_run(request, found, None, None, request_id, self.thread_ttl, run_id=run_id, user=grant.user))
         rows = await self.runs.create_all(runs)
         self._queued()
         return rows
+
+    async def found(self, assistant_id: UUID, thread_id: UUID | None) -> Row | None:
+        """What a run of the current user would be made from, as `Runs.assistant_and_thread` answers it."""
+        _, grant = await self.access.run(RunRequest(str(assistant_id)), new_id(), assistant_id, thread_id)
+        return await self._found(assistant_id, thread_id, grant)
+
+    async def prepared(self, request: RunRequest, assistant_id: UUID, thread_id: UUID | None) -> NewRun | None:
+        """The run of the current user, for a transaction of somebody else; None if its assistant or thread is not there."""
+        run_id = new_id()
+        request, grant = await self.access.run(request, run_id, assistant_id, thread_id)
+        found = await self._found(assistant_id, thread_id, grant)
+        if found is None or (thread_id and found["thread_metadata"] is None):
+            return None
+        return build_run(
+            request, found, thread_id, found["thread_metadata"], uuid4(), self.thread_ttl, run_id=run_id, user=grant.user,
+            allowed=grant.threads,
+        )  # fmt: skip
+
+    async def _found(self, assistant_id: UUID, thread_id: UUID | None, grant: Grant) -> Row | None:
+        return await self.runs.assistant_and_thread(
+            assistant_id, thread_id, assistants=grant.assistants, shared=list(self.access.shared), threads=grant.threads
+        )
 
     def _queued(self, after_seconds: float = 0) -> None:
         """Runs wait for a worker: tell this one at once, and those of other processes; of a delayed one, when it is due."""
@@ -211,15 +241,15 @@ class Runner:
         """Ask runs to end; answer those that were active. Their ends come later, unless they had not started."""
         return self._cancelled(await self.runs.cancel(thread_id, run_ids, action), action)
 
-    async def cancel_by_status(self, statuses: Sequence[RunStatus], action: CancelAction) -> list[Row]:
-        return self._cancelled(await self.runs.cancel_by_status(statuses, action), action)
+    async def cancel_by_status(self, statuses: Sequence[RunStatus], action: CancelAction, allowed: Allowed) -> list[Row]:
+        return self._cancelled(await self.runs.cancel_by_status(statuses, action, allowed), action)
 
-    async def cancel_by_metadata(self, metadata: Mapping[str, Any]) -> list[Row]:
-        return self._cancelled(await self.runs.cancel_by_metadata(metadata, "interrupt"), "interrupt")
+    async def cancel_by_metadata(self, metadata: Mapping[str, Any], allowed: Allowed) -> list[Row]:
+        return self._cancelled(await self.runs.cancel_by_metadata(metadata, "interrupt", allowed), "interrupt")
 
-    async def abandon(self, thread_ids: Sequence[UUID]) -> None:
-        """The threads are about to be deleted: their runs end, whoever waits for them is told so."""
-        for row in await self.runs.cancel_of_threads(thread_ids):
+    async def abandon(self, thread_ids: Sequence[UUID], allowed: Allowed) -> None:
+        """The threads are about to be deleted, those that are allowed: their runs end, whoever waits for them is told so."""
+        for row in await self.runs.cancel_of_threads(thread_ids, allowed):
             self._cancelled([row], "interrupt")
 
     async def forget(self, thread_ids: Sequence[UUID]) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 
 import psycopg
 from psycopg_pool import PoolTimeout
-from uuid_utils.compat import uuid4
 
-from allograph.errors import ApiError
-from allograph.runner.requests import RunRequest, build_run
+from allograph.access.users import User, current_user
+from allograph.errors import ApiError, Forbidden
+from allograph.runner.requests import RunRequest
 from allograph.runner.runner import Runner
 from allograph.runner.schedule import Schedule, next_run
 from allograph.store.crons import Crons
@@ -98,6 +98,11 @@ class Scheduler:
             log.info("cron %s skips its tick of %s: its thread is busy", cron["cron_id"], cron["next_run_date"])
         return True
 
+    async def _stop(self, cron: Row, reason: str) -> None:
+        """The user may not do this any more: no further ticks, until somebody enables the cron again."""
+        log.warning("cron %s of %r is disabled: %s", cron["cron_id"], cron["user_id"], reason)
+        await self.crons.stop(cron["cron_id"], reason)
+
     def _next(self, cron: Row, now: datetime) -> datetime | None:
         try:
             schedule = Schedule.parse(cron["schedule"], cron["timezone"])
@@ -111,12 +116,22 @@ class Scheduler:
         """The run of a tick; None when there is to be none. What cannot be run must not keep the others from it."""
         if cron["end_time"] is not None and cron["end_time"] < now:
             return None
-        found = await self.runner.runs.assistant_and_thread(cron["assistant_id"], cron["thread_id"])
-        if found is None or (cron["thread_id"] and found["thread_metadata"] is None):
-            return None  # deleted, and the cron with it
+        # Each tick is a request of the user who made the cron.
+        current_user.set(User(cron["auth_user"].parsed()) if cron["auth_user"] else None)
         try:
             request = self.request_of(cron["payload"].parsed(), cron["thread_id"] is not None)
-            return build_run(request, found, cron["thread_id"], found["thread_metadata"], uuid4(), self.runner.thread_ttl)
+            run = await self.runner.prepared(request, cron["assistant_id"], cron["thread_id"])
+            if run is None and self.runner.access.policy:
+                raise Forbidden("The user who made this cron has no such assistant or thread any more.")
+            return run  # without: deleted, and the cron with it
+        except ApiError as refused:
+            if refused.status in (401, 403, 404):
+                await self._stop(cron, refused.detail)
+                return None
+            log.warning("cron %s skips its tick of %s: %s", cron["cron_id"], cron["next_run_date"], refused)
+            return None
+        except (psycopg.Error, PoolTimeout):
+            raise
         except Exception as error:  # noqa: BLE001 - one bad payload must not stop the clock
             log.warning("cron %s skips its tick of %s: %s", cron["cron_id"], cron["next_run_date"], error)
             return None

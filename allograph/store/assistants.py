@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from allograph.encoding import dumps
-from allograph.store.database import Connection, Database, Row
+from allograph.store.database import EVERYTHING, Allowed, Connection, Database, Row, within
 
 COLUMNS = (
     "assistant_id", "graph_id", "config", "context", "metadata", "name", "created_at", "updated_at", "version", "description",
@@ -39,9 +39,14 @@ kept AS (
 SELECT {_SHOWN} FROM made
 """
 
-_GET: LiteralString = f"SELECT {_SHOWN} FROM assistants WHERE assistant_id = %s"
+# Those that are shared are for all to read and to run, whatever their metadata.
+_READABLE: LiteralString = "(metadata @> ANY(%(allowed)s::jsonb[]) OR assistant_id = ANY(%(shared)s::uuid[]))"
 
-_LOCK: LiteralString = f"SELECT {_SHOWN} FROM assistants WHERE assistant_id = %s FOR UPDATE"
+_GET: LiteralString = f"SELECT {_SHOWN} FROM assistants WHERE assistant_id = %(assistant_id)s AND {_READABLE}"
+
+_LOCK: LiteralString = f"""
+SELECT {_SHOWN} FROM assistants WHERE assistant_id = %(assistant_id)s AND metadata @> ANY(%(allowed)s::jsonb[]) FOR UPDATE
+"""
 
 # The next version is one above the highest ever made, not above the one in use.
 _UPDATE: LiteralString = """
@@ -62,7 +67,8 @@ UPDATE assistants
 SET graph_id = v.graph_id, config = v.config, context = v.context, metadata = v.metadata, name = v.name,
     description = v.description, version = v.version, updated_at = now()
 FROM assistant_versions AS v
-WHERE assistants.assistant_id = %(assistant_id)s AND v.assistant_id = %(assistant_id)s AND v.version = %(version)s
+WHERE assistants.assistant_id = %(assistant_id)s AND assistants.metadata @> ANY(%(allowed)s::jsonb[])
+    AND v.assistant_id = %(assistant_id)s AND v.version = %(version)s
 RETURNING assistants.assistant_id, assistants.graph_id, assistants.config, assistants.context, assistants.metadata,
     assistants.name, assistants.created_at, assistants.updated_at, assistants.version, assistants.description
 """
@@ -74,9 +80,9 @@ WHERE assistant_id = %(assistant_id)s AND metadata @> %(metadata)s
 ORDER BY version DESC LIMIT %(limit)s OFFSET %(offset)s
 """
 
-_MATCHING: LiteralString = """
+_MATCHING: LiteralString = f"""
 FROM assistants
-WHERE metadata @> %(metadata)s
+WHERE metadata @> %(metadata)s AND {_READABLE}
     AND (%(graph_id)s::text IS NULL OR graph_id = %(graph_id)s)
     AND (%(name)s::text IS NULL OR name ILIKE '%%' || %(name)s || '%%')
 """
@@ -85,7 +91,7 @@ _SEARCH: LiteralString = f"SELECT {_SHOWN} {_MATCHING} ORDER BY {{order}} LIMIT 
 
 _COUNT: LiteralString = f"SELECT count(*) AS count {_MATCHING}"
 
-_DELETE: LiteralString = "DELETE FROM assistants WHERE assistant_id = %s"
+_DELETE: LiteralString = "DELETE FROM assistants WHERE assistant_id = %(assistant_id)s AND metadata @> ANY(%(allowed)s::jsonb[])"
 
 # The default assistant of a graph: made at start-up, changed only when what the project configures for it has changed.
 _SYNC_DEFAULT: LiteralString = """
@@ -115,11 +121,14 @@ class AssistantFilter:
     metadata: Mapping[str, Any]
     graph_id: str | None = None
     name: str | None = None
+    allowed: Allowed = EVERYTHING
 
     @property
     def parameters(self) -> dict[str, Any]:
         name = None if self.name is None else self.name.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-        return {"metadata": Jsonb(self.metadata), "graph_id": self.graph_id, "name": name}
+        return {
+            "metadata": Jsonb(self.metadata), "graph_id": self.graph_id, "name": name, "allowed": within(self.allowed),
+        }  # fmt: skip
 
 
 # Each assistant as a tool. MCP allows letters, digits, `_`, `-` and `.` in a name, 128 at most. Of several assistants with the same
@@ -131,7 +140,7 @@ _TOOL_ID: LiteralString = "right(replace(assistant_id::text, '-', ''), 12)"
 _TOOLS: LiteralString = f"""
 WITH tools AS (
     SELECT {_SHOWN}, {_TOOL_NAME} AS base, row_number() OVER (PARTITION BY {_TOOL_NAME} ORDER BY created_at, assistant_id) AS nth
-    FROM assistants WHERE graph_id = ANY(%(graph_ids)s)
+    FROM assistants WHERE graph_id = ANY(%(graph_ids)s) AND {_READABLE}
 )
 SELECT *, CASE WHEN nth = 1 AND base <> '' THEN base ELSE base || '-' || {_TOOL_ID} END AS tool_name FROM tools
 WHERE %(after)s::uuid IS NULL
@@ -141,7 +150,7 @@ ORDER BY created_at, assistant_id LIMIT %(limit)s
 
 _TOOL: LiteralString = f"""
 SELECT {_SHOWN} FROM assistants
-WHERE graph_id = ANY(%(graph_ids)s)
+WHERE graph_id = ANY(%(graph_ids)s) AND {_READABLE}
     AND ({_TOOL_NAME} = %(name)s OR ({_TOOL_NAME} = %(base)s AND {_TOOL_ID} = %(id)s))
 ORDER BY {_TOOL_NAME} = %(name)s DESC, created_at, assistant_id LIMIT 1
 """
@@ -161,10 +170,15 @@ def default_assistant_id(graph_id: str) -> UUID:
 
 
 class Assistants:
-    """The statements on assistants. Rows have the keys of `COLUMNS`."""
+    """The statements on assistants. Rows have the keys of `COLUMNS`.
 
-    def __init__(self, database: Database) -> None:
+    `allowed` is what the metadata of an assistant must contain: any other is as if it were not there, unless it is one of `shared`
+    and is only read.
+    """
+
+    def __init__(self, database: Database, shared: Sequence[UUID] = ()) -> None:
         self.database = database
+        self.shared = list(shared)
 
     async def sync_defaults(self, defaults: Sequence[DefaultAssistant]) -> None:
         """One default assistant per graph, made or brought up to date."""
@@ -179,21 +193,23 @@ class Assistants:
         """Make an assistant of `assistant_id, graph_id, config, context, metadata, name, description`; None if the id is taken."""
         return await self.database.fetch_one(_INSERT, _parameters(fields))
 
-    async def get(self, assistant_id: UUID) -> Row | None:
-        return await self.database.fetch_one(_GET, [assistant_id])
+    async def get(self, assistant_id: UUID, allowed: Allowed = EVERYTHING) -> Row | None:
+        parameters = {"assistant_id": assistant_id, "allowed": within(allowed), "shared": self.shared}
+        return await self.database.fetch_one(_GET, parameters)
 
-    async def update(self, assistant_id: UUID, changes: Mapping[str, Any]) -> Row | None:
+    async def update(self, assistant_id: UUID, changes: Mapping[str, Any], allowed: Allowed = EVERYTHING) -> Row | None:
         """Make a new version with `changes` and use it; `metadata` is merged, everything else replaced. None if there is none."""
         async with self.database.transaction() as connection:
-            row = await _one(connection, _LOCK, [assistant_id])
+            row = await _one(connection, _LOCK, {"assistant_id": assistant_id, "allowed": within(allowed)})
             if row is None:
                 return None
             metadata = {**row["metadata"], **changes.get("metadata", {})}
             return await _one(connection, _UPDATE, _parameters({**row, **changes, "metadata": metadata}))
 
-    async def set_version(self, assistant_id: UUID, version: int) -> Row | None:
+    async def set_version(self, assistant_id: UUID, version: int, allowed: Allowed = EVERYTHING) -> Row | None:
         """Use an earlier version again; None if there is no such version."""
-        return await self.database.fetch_one(_SET_VERSION, {"assistant_id": assistant_id, "version": version})
+        parameters = {"assistant_id": assistant_id, "version": version, "allowed": within(allowed)}
+        return await self.database.fetch_one(_SET_VERSION, parameters)
 
     async def versions(self, assistant_id: UUID, metadata: Mapping[str, Any], limit: int, offset: int) -> list[Row]:
         """Newest first."""
@@ -207,24 +223,33 @@ class Assistants:
             column=sql.Identifier(sort_by), direction=sql.SQL("DESC" if descending else "ASC")
         )
         statement = sql.SQL(_SEARCH).format(order=order)
-        return await self.database.fetch_all(statement, {**where.parameters, "limit": limit, "offset": offset})
+        parameters = {**where.parameters, "shared": self.shared, "limit": limit, "offset": offset}
+        return await self.database.fetch_all(statement, parameters)
 
     async def count(self, where: AssistantFilter) -> int:
-        row = await self.database.fetch_one(_COUNT, where.parameters)
+        row = await self.database.fetch_one(_COUNT, {**where.parameters, "shared": self.shared})
         return int(row["count"]) if row else 0
 
-    async def tools(self, graph_ids: Sequence[str], *, after: UUID | None, limit: int) -> builtins.list[Row]:
+    async def tools(
+        self, graph_ids: Sequence[str], *, after: UUID | None, limit: int, allowed: Allowed = EVERYTHING
+    ) -> builtins.list[Row]:
         """Assistants of these graphs with the `tool_name` that MCP knows them by, oldest first, behind the one named `after`."""
-        return await self.database.fetch_all(_TOOLS, {"graph_ids": list(graph_ids), "after": after, "limit": limit})
+        return await self.database.fetch_all(_TOOLS, {
+            "graph_ids": list(graph_ids), "after": after, "limit": limit, "allowed": within(allowed), "shared": self.shared,
+        })  # fmt: skip
 
-    async def tool(self, graph_ids: Sequence[str], name: str) -> Row | None:
+    async def tool(self, graph_ids: Sequence[str], name: str, allowed: Allowed = EVERYTHING) -> Row | None:
         """The assistant of a tool name."""
         base, _, end_of_id = name.rpartition("-")
-        parameters = {"graph_ids": list(graph_ids), "name": name, "base": base, "id": end_of_id}
+        parameters = {
+            "graph_ids": list(graph_ids), "name": name, "base": base, "id": end_of_id, "allowed": within(allowed),
+            "shared": self.shared,
+        }  # fmt: skip
         return await self.database.fetch_one(_TOOL, parameters)
 
-    async def delete(self, assistant_id: UUID) -> bool:
-        return await self.database.execute(_DELETE, [assistant_id]) > 0
+    async def delete(self, assistant_id: UUID, allowed: Allowed = EVERYTHING) -> bool:
+        parameters = {"assistant_id": assistant_id, "allowed": within(allowed)}
+        return await self.database.execute(_DELETE, parameters) > 0
 
 
 async def _one(connection: Connection, statement: LiteralString, parameters: Any) -> Row | None:

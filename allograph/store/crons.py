@@ -16,7 +16,7 @@ from psycopg import errors, sql
 from psycopg.types.json import Jsonb
 
 from allograph.encoding import dumps
-from allograph.store.database import Connection, Database, Row, again
+from allograph.store.database import EVERYTHING, Allowed, Connection, Database, Row, again, within
 
 T = TypeVar("T")
 
@@ -33,18 +33,21 @@ _SHOWN: LiteralString = (
 
 _CREATE: LiteralString = f"""
 INSERT INTO crons (
-    cron_id, assistant_id, thread_id, on_run_completed, end_time, schedule, timezone, payload, metadata, enabled, next_run_date
+    cron_id, assistant_id, thread_id, on_run_completed, end_time, schedule, timezone, payload, metadata, enabled, next_run_date,
+    user_id, auth_user
 )
 VALUES (
     %(cron_id)s, %(assistant_id)s, %(thread_id)s, %(on_run_completed)s, %(end_time)s, %(schedule)s, %(timezone)s, %(payload)s,
-    %(metadata)s, %(enabled)s, %(next_run_date)s
+    %(metadata)s, %(enabled)s, %(next_run_date)s, %(user_id)s, %(auth_user)s
 )
 RETURNING {_SHOWN}
 """
 
-_GET: LiteralString = f"SELECT {_SHOWN} FROM crons WHERE cron_id = %s"
+_GET: LiteralString = f"SELECT {_SHOWN} FROM crons WHERE cron_id = %(cron_id)s AND metadata @> ANY(%(allowed)s::jsonb[])"
 
-_LOCK: LiteralString = f"SELECT {_SHOWN}, now() AS now FROM crons WHERE cron_id = %s FOR UPDATE"
+_LOCK: LiteralString = f"""
+SELECT {_SHOWN}, now() AS now FROM crons WHERE cron_id = %(cron_id)s AND metadata @> ANY(%(allowed)s::jsonb[]) FOR UPDATE
+"""
 
 # `clock_timestamp`, since a change that waited for another one must not carry an earlier time than it.
 _UPDATE: LiteralString = f"""
@@ -56,11 +59,15 @@ WHERE cron_id = %(cron_id)s
 RETURNING {_SHOWN}
 """
 
-_DELETE: LiteralString = "DELETE FROM crons WHERE cron_id = %s"
+_DELETE: LiteralString = "DELETE FROM crons WHERE cron_id = %(cron_id)s AND metadata @> ANY(%(allowed)s::jsonb[])"
+
+_STOP: LiteralString = """
+UPDATE crons SET enabled = false, metadata = metadata || %(stopped)s, updated_at = clock_timestamp() WHERE cron_id = %(cron_id)s
+"""
 
 _MATCHING: LiteralString = """
 FROM crons
-WHERE metadata @> %(metadata)s
+WHERE metadata @> %(metadata)s AND metadata @> ANY(%(allowed)s::jsonb[])
     AND (%(assistant_id)s::uuid IS NULL OR assistant_id = %(assistant_id)s)
     AND (%(thread_id)s::uuid IS NULL OR thread_id = %(thread_id)s)
     AND (%(enabled)s::bool IS NULL OR enabled = %(enabled)s)
@@ -73,7 +80,7 @@ _COUNT: LiteralString = f"SELECT count(*) AS count {_MATCHING}"
 _CLOCK: LiteralString = "SELECT now() AS now, min(next_run_date) AS due FROM crons WHERE enabled"
 
 _DUE: LiteralString = f"""
-SELECT {_SHOWN} FROM crons WHERE enabled AND next_run_date <= %(now)s ORDER BY next_run_date, cron_id LIMIT %(limit)s
+SELECT {_SHOWN}, auth_user FROM crons WHERE enabled AND next_run_date <= %(now)s ORDER BY next_run_date, cron_id LIMIT %(limit)s
 """
 
 # The thread before its cron, as deleting a thread takes them.
@@ -94,12 +101,13 @@ class CronFilter:
     assistant_id: UUID | None = None
     thread_id: UUID | None = None
     enabled: bool | None = None
+    allowed: Allowed = EVERYTHING
 
     @property
     def parameters(self) -> dict[str, Any]:
         return {
             "metadata": Jsonb(self.metadata), "assistant_id": self.assistant_id, "thread_id": self.thread_id,
-            "enabled": self.enabled,
+            "enabled": self.enabled, "allowed": within(self.allowed),
         }  # fmt: skip
 
 
@@ -122,15 +130,17 @@ class Crons:
         except errors.ForeignKeyViolation:
             return None
 
-    async def get(self, cron_id: UUID) -> Row | None:
-        return await self.database.fetch_one(_GET, [cron_id])
+    async def get(self, cron_id: UUID, allowed: Allowed = EVERYTHING) -> Row | None:
+        return await self.database.fetch_one(_GET, {"cron_id": cron_id, "allowed": within(allowed)})
 
-    async def update(self, cron_id: UUID, change: Callable[[Row, datetime], Mapping[str, Any]]) -> Row | None:
+    async def update(
+        self, cron_id: UUID, change: Callable[[Row, datetime], Mapping[str, Any]], allowed: Allowed = EVERYTHING
+    ) -> Row | None:
         """Change a cron to what `change` makes of it and of the time; None if there is none. Nothing fires in between."""
 
         async def update() -> Row | None:
             async with self.database.transaction() as connection:
-                row = await (await connection.execute(_LOCK, [cron_id])).fetchone()
+                row = await (await connection.execute(_LOCK, {"cron_id": cron_id, "allowed": within(allowed)})).fetchone()
                 if row is None:
                     return None
                 changed = {**row, "payload": row["payload"].parsed(), **change(row, row["now"])}
@@ -138,8 +148,12 @@ class Crons:
 
         return await again(update)
 
-    async def delete(self, cron_id: UUID) -> bool:
-        return await self.database.execute(_DELETE, [cron_id]) > 0
+    async def stop(self, cron_id: UUID, reason: str) -> None:
+        """No further ticks; the metadata say why as `stopped`."""
+        await self.database.execute(_STOP, {"cron_id": cron_id, "stopped": Jsonb({"stopped": reason})})
+
+    async def delete(self, cron_id: UUID, allowed: Allowed = EVERYTHING) -> bool:
+        return await self.database.execute(_DELETE, {"cron_id": cron_id, "allowed": within(allowed)}) > 0
 
     async def search(self, where: CronFilter, *, sort_by: str, descending: bool, limit: int, offset: int) -> list[Row]:
         order = sql.SQL("{column} {direction} NULLS LAST, cron_id").format(
@@ -178,4 +192,8 @@ class Crons:
 
 
 def _parameters(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {**fields, "payload": dumps(fields["payload"]).decode(), "metadata": Jsonb(fields["metadata"])}
+    user = fields.get("auth_user")
+    return {
+        **fields, "payload": dumps(fields["payload"]).decode(), "metadata": Jsonb(fields["metadata"]),
+        "auth_user": dumps(user).decode() if user else None,
+    }  # fmt: skip

@@ -10,7 +10,7 @@ import logging
 import random
 import secrets
 import select
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any, LiteralString, TypeVar
 
@@ -22,7 +22,7 @@ from psycopg import errors, sql
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.rows import DictRow, dict_row
-from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from allograph.encoding import RawJson, without_nul
@@ -63,6 +63,25 @@ class _AsGiven(Loader):
 
     def load(self, data: Buffer) -> RawJson:
         return RawJson(bytes(data))
+
+
+Allowed = Sequence[Mapping[str, Any]]
+"""What rows somebody may touch: those whose metadata contain one of these, in the sense of jsonb's `@>`."""
+
+EVERYTHING: Allowed = ({},)
+
+
+def within(allowed: Allowed) -> list[Jsonb]:
+    """The parameter of `metadata @> ANY(%(allowed)s::jsonb[])`."""
+    return [Jsonb(one) for one in allowed]
+
+
+def restriction(allowed: Allowed) -> sql.SQL:
+    """The same as a part of a statement that is built for one search.
+
+    Where everything is allowed it is left out: the planner would take it for a condition that few rows meet.
+    """
+    return sql.SQL("" if allowed is EVERYTHING else " AND metadata @> ANY(%(allowed)s::jsonb[])")
 
 
 def _dumps(value: Any) -> bytes:

@@ -14,8 +14,9 @@ from uuid import UUID
 from psycopg import Rollback, errors
 from psycopg.types.json import Jsonb
 
+from allograph.access.users import User
 from allograph.encoding import dumps
-from allograph.store.database import Connection, Database, Row, again
+from allograph.store.database import EVERYTHING, Allowed, Connection, Database, Row, again, within
 from allograph.store.run_events import END, StoredEvent
 from allograph.store.ttl import Ttl, ttl_parameters
 from allograph.store.webhooks import owed
@@ -36,7 +37,7 @@ _SHOWN: LiteralString = (
 )
 # `recorded`: its events are written down, for readers in other processes or for later.
 _CLAIMED: LiteralString = (
-    _SHOWN + ", runs.attempt, runs.worker_id, runs.cancel_action, runs.resumable OR runs.followed"
+    _SHOWN + ", runs.auth_user, runs.attempt, runs.worker_id, runs.cancel_action, runs.resumable OR runs.followed"
     " OR coalesce(runs.follower <> %(worker_id)s::uuid, false)"
     " OR EXISTS (SELECT FROM threads AS t WHERE t.thread_id = runs.thread_id AND t.followed_until > now()) AS recorded"
 )
@@ -46,7 +47,7 @@ _ON_THREAD: LiteralString = """
 WITH thread AS (
     UPDATE threads
     SET active_runs = active_runs + 1, updated_at = now(), metadata = metadata || %(thread_metadata)s, config = %(thread_config)s
-    WHERE thread_id = %(thread_id)s AND (NOT %(only_if_idle)s::bool OR active_runs = 0)
+    WHERE thread_id = %(thread_id)s AND metadata @> ANY(%(allowed)s::jsonb[]) AND (NOT %(only_if_idle)s::bool OR active_runs = 0)
     RETURNING thread_id, active_runs
 )"""
 
@@ -61,7 +62,7 @@ WITH thread AS (
     ON CONFLICT (thread_id) DO UPDATE
     SET active_runs = threads.active_runs + 1, updated_at = now(), metadata = threads.metadata || EXCLUDED.metadata,
         config = EXCLUDED.config
-    WHERE NOT %(only_if_idle)s::bool OR threads.active_runs = 0
+    WHERE threads.metadata @> ANY(%(allowed)s::jsonb[]) AND (NOT %(only_if_idle)s::bool OR threads.active_runs = 0)
     RETURNING thread_id, active_runs
 )"""
 
@@ -70,11 +71,11 @@ WITH thread AS (
 _INSERT: LiteralString = f""",
 run AS (
     INSERT INTO runs (
-        run_id, thread_id, assistant_id, graph_id, metadata, kwargs, multitask_strategy, resumable, follower, webhook, run_after,
-        status, worker_id, attempt, started_at
+        run_id, thread_id, assistant_id, graph_id, metadata, kwargs, multitask_strategy, resumable, follower, webhook, auth_user,
+        run_after, status, worker_id, attempt, started_at
     )
     SELECT %(run_id)s, thread_id, %(assistant_id)s, %(graph_id)s, %(metadata)s, %(kwargs)s, %(multitask_strategy)s,
-        %(resumable)s, %(follower)s, %(webhook)s,
+        %(resumable)s, %(follower)s, %(webhook)s, %(auth_user)s::json,
         now() + make_interval(secs => %(after_seconds)s::float8),
         CASE WHEN at_once THEN 'running' ELSE 'pending' END, CASE WHEN at_once THEN %(worker_id)s::uuid END, at_once::integer,
         CASE WHEN at_once THEN now() END
@@ -128,7 +129,8 @@ told AS (
 # was accepted.
 _FINISH: LiteralString = f"""{_LOCK_THREAD}
 ended AS (
-    UPDATE runs SET status = %(status)s, updated_at = now(), worker_id = NULL, cancel_action = NULL, error = %(error)s
+    UPDATE runs
+    SET status = %(status)s, updated_at = now(), worker_id = NULL, cancel_action = NULL, error = %(error)s, auth_user = NULL
     FROM thread
     WHERE runs.run_id = %(run_id)s AND runs.thread_id = thread.thread_id
         AND runs.worker_id = %(worker_id)s AND runs.attempt = %(attempt)s AND runs.status = 'running'
@@ -167,12 +169,14 @@ _CANCEL: LiteralString = """
 WITH thread AS (
     SELECT thread_id FROM threads
     WHERE thread_id IN (SELECT thread_id FROM runs WHERE {which} AND runs.status IN ('pending', 'running'))
+        AND metadata @> ANY(%(allowed)s::jsonb[])
     ORDER BY thread_id FOR UPDATE
 ),
 cancelled AS (
     UPDATE runs
     SET status = CASE WHEN attempt = 0 THEN 'interrupted' ELSE status END,
-        cancel_action = CASE WHEN attempt > 0 THEN coalesce(cancel_action, %(action)s) END, updated_at = now()
+        cancel_action = CASE WHEN attempt > 0 THEN coalesce(cancel_action, %(action)s) END, updated_at = now(),
+        auth_user = CASE WHEN attempt > 0 THEN auth_user END
     FROM thread
     WHERE runs.thread_id = thread.thread_id AND {which} AND runs.status IN ('pending', 'running')
     RETURNING {shown}
@@ -202,7 +206,8 @@ WITH orphan AS (
 taken AS (
     UPDATE runs
     SET status = CASE WHEN exhausted THEN 'error' ELSE 'pending' END, error = CASE WHEN exhausted THEN %(error)s::json END,
-        worker_id = NULL, retries = retries + (NOT exhausted)::integer, updated_at = now()
+        worker_id = NULL, retries = retries + (NOT exhausted)::integer, updated_at = now(),
+        auth_user = CASE WHEN NOT exhausted THEN auth_user END
     FROM orphan WHERE runs.run_id = orphan.run_id
     RETURNING runs.run_id, runs.thread_id, runs.status, runs.attempt
 ),
@@ -316,8 +321,8 @@ DELETE FROM undo_writes USING runs WHERE runs.run_id = undo_writes.run_id AND ru
 # What a new run is made from, in one look.
 _ASSISTANT_AND_THREAD: LiteralString = """
 SELECT a.assistant_id, a.graph_id, a.config, a.context, a.metadata, t.metadata AS thread_metadata
-FROM assistants AS a LEFT JOIN threads AS t ON t.thread_id = %(thread_id)s
-WHERE a.assistant_id = %(assistant_id)s
+FROM assistants AS a LEFT JOIN threads AS t ON t.thread_id = %(thread_id)s AND t.metadata @> ANY(%(threads)s::jsonb[])
+WHERE a.assistant_id = %(assistant_id)s AND (a.metadata @> ANY(%(assistants)s::jsonb[]) OR a.assistant_id = ANY(%(shared)s::uuid[]))
 """
 
 # What those who waited for a run are told, when it did not end in their process.
@@ -359,6 +364,10 @@ class NewRun:
     """How long the thread made lives."""
     webhook: str | None = None
     """A URL that is called when the run has ended."""
+    user: Mapping[str, Any] | None = None
+    """Who asked for it, as the graph is told."""
+    allowed: Allowed = EVERYTHING
+    """What the metadata of its thread must contain."""
 
     @property
     def cancel_action(self) -> CancelAction:
@@ -386,6 +395,8 @@ class ClaimedRun:
     @classmethod
     def of(cls, row: Row) -> ClaimedRun:
         kwargs = row["kwargs"].parsed()
+        if row["auth_user"] is not None:
+            kwargs["config"]["configurable"]["langgraph_auth_user"] = User(row["auth_user"].parsed())
         return cls(
             row["run_id"], row["thread_id"], row["assistant_id"], row["worker_id"], row["attempt"], row["cancel_action"], kwargs,
             row["resumable"], row["recorded"],
@@ -429,9 +440,18 @@ class Runs:
                 rows.extend(await cursor.fetchall())
         return rows
 
-    async def assistant_and_thread(self, assistant_id: UUID, thread_id: UUID | None) -> Row | None:
-        """The assistant, with the thread's metadata as `thread_metadata` (None if there is no such thread)."""
-        return await self.database.fetch_one(_ASSISTANT_AND_THREAD, {"assistant_id": assistant_id, "thread_id": thread_id})
+    async def assistant_and_thread(
+        self, assistant_id: UUID, thread_id: UUID | None, *, assistants: Allowed = EVERYTHING,
+        shared: Sequence[UUID] = (), threads: Allowed = EVERYTHING,
+    ) -> Row | None:  # fmt: skip
+        """The assistant, with the thread's metadata as `thread_metadata` (None if there is no such thread).
+
+        `assistants` and `threads` are what their metadata must contain; an assistant may be one of `shared` instead.
+        """
+        return await self.database.fetch_one(_ASSISTANT_AND_THREAD, {
+            "assistant_id": assistant_id, "thread_id": thread_id, "assistants": within(assistants), "shared": list(shared),
+            "threads": within(threads),
+        })  # fmt: skip
 
     async def ended(self, run_ids: Sequence[UUID]) -> list[Row]:
         """Those of these runs that have ended, with what their threads show."""
@@ -534,26 +554,32 @@ class Runs:
         row = await cursor.fetchone()
         if row is None or run.multitask_strategy not in ("interrupt", "rollback"):
             return row, []
-        where = {"thread_id": run.thread_id, "run_id": run.run_id}
+        where = {"thread_id": run.thread_id, "run_id": run.run_id, "allowed": within(run.allowed)}
         return row, await _cancelled(connection, _CANCEL_OTHERS, where, run.cancel_action)
 
     async def cancel(self, thread_id: UUID, run_ids: Sequence[UUID], action: CancelAction) -> list[Row]:
         """End pending runs, ask running ones to end; answer those that were active. A pending run that is rolled back is gone."""
-        return await self._cancel(_CANCEL_IDS, {"thread_id": thread_id, "run_ids": list(run_ids)}, action)
+        return await self._cancel(_CANCEL_IDS, {"thread_id": thread_id, "run_ids": list(run_ids)}, action, EVERYTHING)
 
-    async def cancel_by_status(self, statuses: Sequence[RunStatus], action: CancelAction) -> list[Row]:
-        """The same for every run that is in one of `statuses`."""
-        return await self._cancel(_CANCEL_BY_STATUS, {"statuses": list(statuses)}, action)
+    async def cancel_by_status(
+        self, statuses: Sequence[RunStatus], action: CancelAction, allowed: Allowed = EVERYTHING
+    ) -> list[Row]:
+        """The same for every run that is in one of `statuses`; `allowed` is what the metadata of their threads must contain."""
+        return await self._cancel(_CANCEL_BY_STATUS, {"statuses": list(statuses)}, action, allowed)
 
-    async def cancel_by_metadata(self, metadata: Mapping[str, Any], action: CancelAction) -> list[Row]:
+    async def cancel_by_metadata(
+        self, metadata: Mapping[str, Any], action: CancelAction, allowed: Allowed = EVERYTHING
+    ) -> list[Row]:
         """The same for every active run whose metadata contain these."""
-        return await self._cancel(_CANCEL_BY_METADATA, {"metadata": Jsonb(metadata)}, action)
+        return await self._cancel(_CANCEL_BY_METADATA, {"metadata": Jsonb(metadata)}, action, allowed)
 
-    async def cancel_of_threads(self, thread_ids: Sequence[UUID]) -> list[Row]:
+    async def cancel_of_threads(self, thread_ids: Sequence[UUID], allowed: Allowed = EVERYTHING) -> list[Row]:
         """The same for every active run of these threads."""
-        return await self._cancel(_CANCEL_OF_THREADS, {"thread_ids": list(thread_ids)}, "interrupt")
+        return await self._cancel(_CANCEL_OF_THREADS, {"thread_ids": list(thread_ids)}, "interrupt", allowed)
 
-    async def _cancel(self, statement: LiteralString, where: dict[str, Any], action: CancelAction) -> list[Row]:
+    async def _cancel(self, statement: LiteralString, where: dict[str, Any], action: CancelAction, allowed: Allowed) -> list[Row]:
+        where = {**where, "allowed": within(allowed)}
+
         async def cancel() -> list[Row]:
             async with self.database.transaction() as connection:
                 return await _cancelled(connection, statement, where, action)
@@ -632,7 +658,8 @@ def _creation(run: NewRun, only_if_idle: bool, follower: UUID | None, worker_id:
         "kwargs": run.kwargs.decode(), "multitask_strategy": run.multitask_strategy, "after_seconds": run.after_seconds,
         "thread_metadata": Jsonb(run.thread_metadata), "thread_config": run.thread_config.decode(),
         "temporary": run.temporary, "only_if_idle": only_if_idle, "worker_id": worker_id, "follower": follower,
-        "resumable": run.resumable, "webhook": run.webhook, **ttl_parameters(run.ttl),
+        "resumable": run.resumable, "webhook": run.webhook, "allowed": within(run.allowed),
+        "auth_user": dumps(run.user).decode() if run.user is not None else None, **ttl_parameters(run.ttl),
     }  # fmt: skip
 
 

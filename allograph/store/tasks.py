@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, LiteralString
 from uuid import UUID
 
-from allograph.store.database import Database, Row
+from allograph.store.database import EVERYTHING, Allowed, Database, Row, within
 
 _SHOWN: LiteralString = (
     "run_id, thread_id, assistant_id, status, error, updated_at, array_agg(run_id) OVER (PARTITION BY thread_id ORDER BY seq DESC"
@@ -24,7 +24,9 @@ ORDER BY seq DESC LIMIT 1
 # The task goes by its newest run. The first runs of an assistant's tasks have an index of their own.
 _TASKS: LiteralString = f"""
 SELECT first.run_id AS task, newest.*, count(*) OVER () AS total
-FROM runs AS first CROSS JOIN LATERAL (
+FROM runs AS first
+JOIN threads ON threads.thread_id = first.thread_id AND threads.metadata @> ANY(%(allowed)s::jsonb[])
+CROSS JOIN LATERAL (
     SELECT {_SHOWN} FROM runs
     WHERE thread_id = first.thread_id AND (run_id = first.run_id OR metadata->>'a2a_task' = first.run_id::text)
     ORDER BY seq DESC LIMIT 1
@@ -48,9 +50,16 @@ class Tasks:
     async def newest_run(self, thread_id: UUID, first_run_id: UUID) -> Row | None:
         return await self.database.fetch_one(_NEWEST_RUN, {"thread_id": thread_id, "run_id": first_run_id})
 
-    async def page(self, assistant_id: UUID, thread_id: UUID | None, limit: int, offset: int) -> list[Row]:
-        """Tasks of an assistant, of a thread or of all, newest first; rows have the first run as `task`, and the `total`."""
-        parameters: dict[str, Any] = {"assistant_id": assistant_id, "thread_id": thread_id, "limit": limit, "offset": offset}
+    async def page(
+        self, assistant_id: UUID, thread_id: UUID | None, limit: int, offset: int, allowed: Allowed = EVERYTHING
+    ) -> list[Row]:
+        """Tasks of an assistant, of a thread or of all, newest first; rows have the first run as `task`, and the `total`.
+
+        `allowed` is what the metadata of their threads must contain.
+        """
+        parameters: dict[str, Any] = {
+            "assistant_id": assistant_id, "thread_id": thread_id, "limit": limit, "offset": offset, "allowed": within(allowed),
+        }  # fmt: skip
         return await self.database.fetch_all(_TASKS, parameters)
 
     async def give_up(self, run_id: UUID) -> bool:

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from allograph.encoding import dumps
 from allograph.store.checkpoints import Checkpoints
-from allograph.store.database import Connection, Database, Row, again
+from allograph.store.database import EVERYTHING, Allowed, Connection, Database, Row, again, restriction, within
 from allograph.store.runs import RestingStatus
 from allograph.store.ttl import Ttl, ttl_parameters
 
@@ -37,7 +37,11 @@ VALUES (
 ON CONFLICT (thread_id) DO NOTHING RETURNING {_WITH_TTL}
 """
 
-_GET: LiteralString = f"SELECT {_WITH_TTL} FROM threads WHERE thread_id = %s"
+_GET: LiteralString = f"SELECT {_WITH_TTL} FROM threads WHERE thread_id = %(thread_id)s AND metadata @> ANY(%(allowed)s::jsonb[])"
+
+_VISIBLE: LiteralString = "SELECT FROM threads WHERE thread_id = %(thread_id)s AND metadata @> ANY(%(allowed)s::jsonb[])"
+
+_KEPT_FROM: LiteralString = "SELECT FROM threads WHERE thread_id = %(thread_id)s AND NOT metadata @> ANY(%(allowed)s::jsonb[])"
 
 _PATCH: LiteralString = f"""
 UPDATE threads
@@ -45,7 +49,7 @@ SET metadata = metadata || %(metadata)s, updated_at = now(),
     ttl_strategy = CASE WHEN %(set_ttl)s::bool THEN %(ttl_strategy)s::text ELSE ttl_strategy END,
     ttl_minutes = CASE WHEN %(set_ttl)s::bool THEN %(ttl_minutes)s::float8 ELSE ttl_minutes END,
     expires_at = CASE WHEN %(set_ttl)s::bool THEN now() + make_interval(secs => 60 * %(ttl_minutes)s::float8) ELSE expires_at END
-WHERE thread_id = %(thread_id)s RETURNING {_WITH_TTL}
+WHERE thread_id = %(thread_id)s AND metadata @> ANY(%(allowed)s::jsonb[]) RETURNING {_WITH_TTL}
 """
 
 # What a change of state from outside a run leaves for the thread to show.
@@ -58,7 +62,9 @@ WHERE thread_id = %(thread_id)s
 
 _LOCK: LiteralString = "SELECT active_runs FROM threads WHERE thread_id = %s FOR UPDATE"
 
-_DELETE: LiteralString = "DELETE FROM threads WHERE thread_id = ANY(%s) RETURNING thread_id"
+_DELETE: LiteralString = (
+    "DELETE FROM threads WHERE thread_id = ANY(%(thread_ids)s) AND metadata @> ANY(%(allowed)s::jsonb[]) RETURNING thread_id"
+)
 
 # Any number of processes may sweep: each takes threads that no other is at.
 _EXPIRED: LiteralString = """
@@ -79,24 +85,29 @@ _SET_EVENT_SEQ: LiteralString = """
 UPDATE threads SET event_seq = %(seq)s WHERE thread_id = %(thread_id)s AND event_seq < %(seq)s
 """
 
-_EXISTING: LiteralString = "SELECT thread_id FROM threads WHERE thread_id = ANY(%s)"
+_EXISTING: LiteralString = (
+    "SELECT thread_id FROM threads WHERE thread_id = ANY(%(thread_ids)s) AND metadata @> ANY(%(allowed)s::jsonb[])"
+)
 
-_OF_ASSISTANT: LiteralString = "SELECT thread_id FROM threads WHERE metadata @> %s"
+_OF_ASSISTANT: LiteralString = (
+    "SELECT thread_id FROM threads WHERE metadata @> %(metadata)s AND metadata @> ANY(%(allowed)s::jsonb[])"
+)
 
 _COPY: LiteralString = f"""
 INSERT INTO threads (
     thread_id, metadata, config, resting_status, "values", interrupts, error, ttl_strategy, ttl_minutes, expires_at
 )
 SELECT
-    %(target)s, metadata, config, resting_status, "values", interrupts, error, %(ttl_strategy)s, %(ttl_minutes)s::float8,
+    %(target)s, metadata || %(metadata)s, config, resting_status, "values", interrupts, error, %(ttl_strategy)s,
+    %(ttl_minutes)s::float8,
     now() + make_interval(secs => 60 * %(ttl_minutes)s::float8)
-FROM threads WHERE thread_id = %(source)s
+FROM threads WHERE thread_id = %(source)s AND metadata @> ANY(%(allowed)s::jsonb[])
 RETURNING {_SHOWN}
 """
 
 _MATCHING: LiteralString = """
 FROM threads
-WHERE metadata @> %(metadata)s
+WHERE metadata @> %(metadata)s{may}
     AND (%(ids)s::uuid[] IS NULL OR thread_id = ANY(%(ids)s))
     AND (%(status)s::text IS NULL OR status = %(status)s)
     AND (%(values)s::jsonb IS NULL OR "values"::jsonb @> %(values)s)
@@ -109,18 +120,19 @@ _COUNT: LiteralString = f"SELECT count(*) AS count {_MATCHING}"
 
 @dataclass(frozen=True, slots=True)
 class ThreadFilter:
-    """What a search or a count looks for; `metadata` and `values` as containment."""
+    """What a search or a count looks for; `metadata` and `values` as containment, and `allowed` too, which is not the client's."""
 
     metadata: Mapping[str, Any]
     ids: Sequence[UUID] | None = None
     status: str | None = None
     values: Mapping[str, Any] | None = None
+    allowed: Allowed = EVERYTHING
 
     @property
     def parameters(self) -> dict[str, Any]:
         return {
             "metadata": Jsonb(self.metadata), "ids": list(self.ids) if self.ids else None, "status": self.status,
-            "values": Jsonb(self.values) if self.values else None,
+            "values": Jsonb(self.values) if self.values else None, "allowed": within(self.allowed),
         }  # fmt: skip
 
 
@@ -141,7 +153,10 @@ class LockedThread:
 
 
 class Threads:
-    """The statements on threads. Rows have the keys of `COLUMNS`, and `ttl_strategy, ttl_minutes, expires_at`."""
+    """The statements on threads. Rows have the keys of `COLUMNS`, and `ttl_strategy, ttl_minutes, expires_at`.
+
+    `allowed` is what the metadata of a thread must contain: any other is as if it were not there.
+    """
 
     def __init__(self, database: Database, checkpoints: Checkpoints, default_ttl: Ttl | None = None) -> None:
         self.database = database
@@ -154,12 +169,25 @@ class Threads:
             "thread_id": thread_id, "metadata": Jsonb(metadata), "config": "{}", **ttl_parameters(ttl or self.default_ttl),
         })  # fmt: skip
 
-    async def get(self, thread_id: UUID) -> Row | None:
-        return await self.database.fetch_one(_GET, [thread_id])
+    async def get(self, thread_id: UUID, allowed: Allowed = EVERYTHING) -> Row | None:
+        return await self.database.fetch_one(_GET, {"thread_id": thread_id, "allowed": within(allowed)})
 
-    async def patch(self, thread_id: UUID, metadata: Mapping[str, Any], ttl: Ttl | None = None) -> Row | None:
+    async def visible(self, thread_id: UUID, allowed: Allowed) -> bool:
+        """Whether there is such a thread."""
+        return await self.database.fetch_one(_VISIBLE, {"thread_id": thread_id, "allowed": within(allowed)}) is not None
+
+    async def kept_from(self, thread_id: UUID, allowed: Allowed) -> bool:
+        """Whether there is a thread with this id that is not allowed."""
+        return await self.database.fetch_one(_KEPT_FROM, {"thread_id": thread_id, "allowed": within(allowed)}) is not None
+
+    async def patch(
+        self, thread_id: UUID, metadata: Mapping[str, Any], ttl: Ttl | None = None, allowed: Allowed = EVERYTHING
+    ) -> Row | None:
         """Merge `metadata` (one level deep) and set the time to live; None if there is no such thread."""
-        parameters = {"thread_id": thread_id, "metadata": Jsonb(metadata), "set_ttl": ttl is not None, **ttl_parameters(ttl)}
+        parameters = {
+            "thread_id": thread_id, "metadata": Jsonb(metadata), "set_ttl": ttl is not None, "allowed": within(allowed),
+            **ttl_parameters(ttl),
+        }  # fmt: skip
         return await self.database.fetch_one(_PATCH, parameters)
 
     @contextlib.asynccontextmanager
@@ -169,13 +197,14 @@ class Threads:
             row = await (await connection.execute(_LOCK, [thread_id])).fetchone()
             yield LockedThread(connection, thread_id, row["active_runs"]) if row else None
 
-    async def delete(self, thread_ids: Sequence[UUID]) -> builtins.list[UUID]:
+    async def delete(self, thread_ids: Sequence[UUID], allowed: Allowed = EVERYTHING) -> builtins.list[UUID]:
         """Delete threads with their runs and states; answer those that were there."""
-        return await again(lambda: self._delete(thread_ids))
+        return await again(lambda: self._delete(thread_ids, allowed))
 
-    async def _delete(self, thread_ids: Sequence[UUID]) -> builtins.list[UUID]:
+    async def _delete(self, thread_ids: Sequence[UUID], allowed: Allowed) -> builtins.list[UUID]:
+        parameters = {"thread_ids": sorted(thread_ids), "allowed": within(allowed)}
         async with self.database.transaction() as connection:
-            rows = await (await connection.execute(_DELETE, [sorted(thread_ids)])).fetchall()
+            rows = await (await connection.execute(_DELETE, parameters)).fetchall()
             gone = [row["thread_id"] for row in rows]
             if gone:
                 await self.checkpoints.delete(connection, gone)
@@ -199,7 +228,7 @@ class Threads:
         async with self.database.transaction() as connection:
             rows = await (await connection.execute(_EXPIRED, {"strategy": "delete", "limit": limit})).fetchall()
             if expired := [row["thread_id"] for row in rows]:
-                await connection.execute(_DELETE, [expired])
+                await connection.execute(_DELETE, {"thread_ids": expired, "allowed": within(EVERYTHING)})
                 await self.checkpoints.delete(connection, expired)
         async with self.database.transaction() as connection:
             rows = await (await connection.execute(_EXPIRED, {"strategy": "keep_latest", "limit": limit})).fetchall()
@@ -211,20 +240,30 @@ class Threads:
             await connection.execute(_RENEW, [kept])
         return len(expired) + len(kept)
 
-    async def existing(self, thread_ids: Sequence[UUID]) -> builtins.list[UUID]:
+    async def existing(self, thread_ids: Sequence[UUID], allowed: Allowed = EVERYTHING) -> builtins.list[UUID]:
         """Those of these threads that exist."""
-        rows = await self.database.fetch_all(_EXISTING, [builtins.list(thread_ids)])
+        parameters = {"thread_ids": builtins.list(thread_ids), "allowed": within(allowed)}
+        rows = await self.database.fetch_all(_EXISTING, parameters)
         return [row["thread_id"] for row in rows]
 
-    async def delete_of_assistant(self, assistant_id: UUID) -> builtins.list[UUID]:
+    async def delete_of_assistant(self, assistant_id: UUID, allowed: Allowed = EVERYTHING) -> builtins.list[UUID]:
         """Delete the threads whose last run was one of this assistant."""
-        rows = await self.database.fetch_all(_OF_ASSISTANT, [Jsonb({"assistant_id": str(assistant_id)})])
-        return await self.delete([row["thread_id"] for row in rows]) if rows else []
+        parameters = {"metadata": Jsonb({"assistant_id": str(assistant_id)}), "allowed": within(allowed)}
+        rows = await self.database.fetch_all(_OF_ASSISTANT, parameters)
+        return await self.delete([row["thread_id"] for row in rows], allowed) if rows else []
 
-    async def copy(self, source: UUID, target: UUID) -> Row | None:
-        """A new thread with the same state and history, without the runs; None if there is no such thread."""
+    async def copy(
+        self, source: UUID, target: UUID, metadata: Mapping[str, Any] | None = None, allowed: Allowed = EVERYTHING
+    ) -> Row | None:
+        """A new thread with the same state and history, without the runs; None if there is no such thread.
+
+        `metadata` is merged into that of the source.
+        """
         async with self.database.transaction() as connection:
-            parameters = {"source": source, "target": target, **ttl_parameters(self.default_ttl)}
+            parameters = {
+                "source": source, "target": target, "metadata": Jsonb(metadata or {}), "allowed": within(allowed),
+                **ttl_parameters(self.default_ttl),
+            }  # fmt: skip
             row = await (await connection.execute(_COPY, parameters)).fetchone()
             if row is not None:
                 await self.checkpoints.copy(connection, source, target)
@@ -234,9 +273,9 @@ class Threads:
         order = sql.SQL("{column} {direction}, thread_id").format(
             column=sql.Identifier(sort_by), direction=sql.SQL("DESC" if descending else "ASC")
         )
-        statement = sql.SQL(_SEARCH).format(order=order)
+        statement = sql.SQL(_SEARCH).format(order=order, may=restriction(where.allowed))
         return await self.database.fetch_all(statement, {**where.parameters, "limit": limit, "offset": offset})
 
     async def count(self, where: ThreadFilter) -> int:
-        row = await self.database.fetch_one(_COUNT, where.parameters)
+        row = await self.database.fetch_one(sql.SQL(_COUNT).format(may=restriction(where.allowed)), where.parameters)
         return int(row["count"]) if row else 0

@@ -20,9 +20,6 @@ from allograph.tokens.verifier import Verifier
 ADMINISTRATOR = "admin"
 """The permission of those with an administrator role. No permission is copied from a token, so none can look like it."""
 
-SYSTEM = {"created_by": "system"}
-"""The metadata of the assistants that the server makes itself, one per graph."""
-
 
 def ready_made(settings: AuthSettings) -> Auth | None:
     """None if `settings` ask for no authentication. Raises `StartupError` with a sentence if they cannot work."""
@@ -99,21 +96,9 @@ def _roles(claims: Mapping[str, Any], claim: str) -> list[str]:
 def _authorizes(auth: Auth) -> None:
     @auth.on
     async def own(ctx: Auth.types.AuthContext, value: Any) -> Auth.types.HandlerResult:
-        """Threads, runs and crons: one's own."""
+        """Threads, runs, crons and assistants: one's own. The assistant that each graph has is there for all, whoever they are."""
         _stamp(ctx, value)
         return None if _administers(ctx) else {"owner": ctx.user.identity}
-
-    @auth.on.assistants
-    async def assistants(ctx: Auth.types.AuthContext, value: Any) -> Any:
-        """One's own, and to read those that the server makes for each graph."""
-        _stamp(ctx, value)
-        metadata = value.get("metadata")
-        if ctx.action in ("create", "update") and isinstance(metadata, dict) and SYSTEM.items() <= metadata.items():
-            del metadata["created_by"]  # or anybody could show theirs to all
-        if _administers(ctx):
-            return None
-        mine = {"owner": ctx.user.identity}
-        return {"$or": [mine, SYSTEM]} if ctx.action in ("read", "search") else mine
 
     @auth.on.store
     async def store(ctx: Auth.types.AuthContext, value: Any) -> Auth.types.HandlerResult:

@@ -256,27 +256,6 @@ async def test_what_is_searched_for_is_left_as_it_is(issuer: Issuer) -> None:
     assert value == {"metadata": {"owner": "bob"}, "limit": 10}
 
 
-async def test_assistants_of_the_server_are_for_all_to_read_and_for_administrators_to_change(issuer: Issuer) -> None:
-    auth = made(issuer)
-    for action in ("read", "search"):
-        assert await asked(auth, "assistants", action, {}) == {"$or": [{"owner": "alice"}, {"created_by": "system"}]}
-    for action in ("create", "update", "delete"):
-        assert await asked(auth, "assistants", action, {}) == {"owner": "alice"}
-    for action in ACTIONS:
-        assert await asked(auth, "assistants", action, {}, "root", ADMINISTRATOR) is None
-
-
-@pytest.mark.parametrize("action", ["create", "update"])
-@pytest.mark.parametrize("permissions", [(), (ADMINISTRATOR,)])
-async def test_nobody_passes_an_assistant_off_as_the_servers(issuer: Issuer, action: str, permissions: tuple[str, ...]) -> None:
-    value = {"metadata": {"created_by": "system"}}
-    await asked(made(issuer), "assistants", action, value, "alice", *permissions)
-    assert "created_by" not in value["metadata"]
-    value = {"metadata": {"created_by": "alice"}}
-    await asked(made(issuer), "assistants", action, value, "alice", *permissions)
-    assert value["metadata"]["created_by"] == "alice"
-
-
 @pytest.mark.parametrize(
     ("namespace", "scoped"),
     [

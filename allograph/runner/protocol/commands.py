@@ -11,7 +11,7 @@ from allograph.errors import ApiError, NotFound
 from allograph.runner.protocol.driving import MODES
 from allograph.runner.protocol.parameters import CommandError, ErrorCode, Parameters
 from allograph.runner.protocol.tree import Tree
-from allograph.runner.requests import RunRequest
+from allograph.runner.requests import RunRequest, new_id
 from allograph.runner.runner import AcceptedRun, Runner
 from allograph.runner.states import States
 from allograph.runner.thread_log import ThreadLog
@@ -46,8 +46,16 @@ class Commands:
 
     async def answer(self, thread_id: UUID, command_id: int, method: str, params: dict[str, Any]) -> bytes:
         """Execute a command; the reply as JSON."""
+        if method != "run.start" and not await self._may_read(thread_id):
+            # As of a thread that does not exist, word for word.
+            nobodys = new_id()
+            reply = await self._answer(nobodys, command_id, method, params)
+            return reply.replace(str(nobodys).encode(), str(thread_id).encode())
+        return await self._answer(thread_id, command_id, method, params)
+
+    async def _answer(self, thread_id: UUID, command_id: int, method: str, params: dict[str, Any]) -> bytes:
         # Before the command: what it causes comes later than this.
-        meta = {"applied_through_seq": await self.thread_log.position(thread_id)}
+        meta = {"applied_through_seq": await self.position(thread_id)}
         try:
             if method in SUBSCRIPTIONS:
                 raise CommandError(
@@ -63,6 +71,13 @@ class Commands:
         except ApiError as refused:
             return error(command_id, _code(refused), refused.detail, meta)
 
+    async def position(self, thread_id: UUID) -> int:
+        """The number of the last event of a thread, 0 before there is one."""
+        return await self.thread_log.position(thread_id) if await self._may_read(thread_id) else 0
+
+    async def _may_read(self, thread_id: UUID) -> bool:
+        return await (await self.runner.access.watch(thread_id))()
+
     # -- runs -----------------------------------------------------------------------------------------------------------------
 
     async def _start(self, thread_id: UUID, params: Parameters) -> dict[str, Any]:
@@ -77,7 +92,9 @@ class Commands:
                 thread_id, assistant_id, input=payload, multitask_strategy=strategy, create_thread=True, **options
             )
         except NotFound as missing:
-            raise CommandError("invalid_argument", f"run.start: there is no assistant {assistant_id[:100]}") from missing
+            raise CommandError(
+                "invalid_argument", f"run.start: there is no assistant {assistant_id[:100]} to run on this thread"
+            ) from missing
         return {"run_id": run.run_id}
 
     async def _respond(self, thread_id: UUID, params: Parameters) -> dict[str, Any]:
@@ -166,7 +183,7 @@ class Commands:
             found = tail["run_id"] if tail else None
         else:
             found = _uuid(run_id)
-        run = await self.runner.runs.get(thread_id, found) if found else None
+        run = await self.runner.runs.get(thread_id, found) if found and await self._may_read(thread_id) else None
         rows = await self.events.of_run(found, 0) if run and found else []
         if not rows or not run or not found:
             about = f"run {run_id[:100]}" if run_id else "a run"

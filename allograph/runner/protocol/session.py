@@ -96,7 +96,7 @@ class Session:
             await self._send(message)
 
     async def _meta(self) -> dict[str, Any]:
-        return {"applied_through_seq": await self.commands.thread_log.position(self.thread_id)}
+        return {"applied_through_seq": await self.commands.position(self.thread_id)}
 
     # -- subscriptions --------------------------------------------------------------------------------------------------------
 

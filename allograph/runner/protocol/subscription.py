@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from uuid import UUID
 
+from allograph.access.guard import Access
 from allograph.runner.following import HEARTBEAT, Following
 from allograph.runner.protocol.events import ThreadEvent, thread_events
 from allograph.runner.protocol.filters import Filter
@@ -17,7 +18,8 @@ from allograph.store.runs import Runs
 class Reading:
     """One client's way through the log of a thread."""
 
-    def __init__(self, following: Following, runs: Runs, thread_id: UUID) -> None:
+    def __init__(self, access: Access, following: Following, runs: Runs, thread_id: UUID) -> None:
+        self.access = access
         self.following = following
         self.runs = runs
         self.thread_id = thread_id
@@ -26,36 +28,39 @@ class Reading:
 
     async def begin(self) -> None:
         """When this returns, whatever happens in the thread from then on is written down."""
+        self._may = await self.access.watch(self.thread_id)
         await self.following.follow_thread(self.thread_id)
 
     async def page(self, position: int) -> list[Row]:
         """Stored events behind `position`."""
-        rows = await self.following.events.of_thread(self.thread_id, position)
-        await self._meet(rows)
-        return rows
+        return await self._met(await self.following.events.of_thread(self.thread_id, position))
 
     async def pages(self, position: int) -> AsyncGenerator[list[Row], None]:
         """The same and all that come, without end; `[]` when there was nothing for a while."""
         async with contextlib.aclosing(self.following.thread_rows(self.thread_id, position)) as pages:
             async for rows in pages:
-                await self._meet(rows)
-                yield rows
+                yield await self._met(rows)
 
-    async def _meet(self, rows: list[Row]) -> None:
+    async def _met(self, rows: list[Row]) -> list[Row]:
+        """What of these the client may see: nothing of a thread that turned out to be somebody else's."""
+        if not rows or not await self._may():
+            return []
         if unknown := {row["run_id"] for row in rows} - self.graph_ids.keys():
             self.graph_ids.update(dict.fromkeys(unknown))
             self.graph_ids.update(await self.runs.graph_ids(list(unknown)))
+        return rows
 
 
 class Subscriptions:
     """What clients of this process follow through the protocol."""
 
-    def __init__(self, following: Following, runs: Runs) -> None:
+    def __init__(self, access: Access, following: Following, runs: Runs) -> None:
+        self.access = access
         self.following = following
         self.runs = runs
 
     def reading(self, thread_id: UUID) -> Reading:
-        return Reading(self.following, self.runs, thread_id)
+        return Reading(self.access, self.following, self.runs, thread_id)
 
     async def frames(self, thread_id: UUID, wanted: Filter) -> AsyncGenerator[bytes, None]:
         """The wanted events as server-sent events, those that are ready in one piece, without end.
