@@ -301,6 +301,7 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
         },
     )  # fmt: skip
     app.state.announce = lambda: None
+    app.state.authenticates = auth is not None
     app.state.entry = _entry(app, settings, config, options, custom, http_figures, guarded)
     return app
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import os
 import signal
@@ -166,6 +167,15 @@ def _project(config: Path | None) -> Config:
     return served
 
 
+_OPEN = """
+########################################################################################
+#  ANYBODY WHO REACHES %s MAY READ, CHANGE AND DELETE EVERYTHING HERE.
+#  There is no authentication: set ALLOGRAPH_AUTH, or `auth` in langgraph.json
+#  (docs/auth.md), or listen on 127.0.0.1 alone.
+########################################################################################
+""".strip()
+
+
 def _run(config: Path | None, host: str | None, port: int | None, *, works: bool) -> None:
     began = time.monotonic()
     served = _project(config)
@@ -191,6 +201,9 @@ def _run(config: Path | None, host: str | None, port: int | None, *, works: bool
             log.info("API    %s", url)
             log.info("docs   %s/docs", url)
             log.info("ready in %.1f s", time.monotonic() - began)
+            if not app.state.authenticates and not ipaddress.ip_address(address).is_loopback:
+                for line in (_OPEN % address).splitlines():
+                    log.warning("%s", line)
 
         app.state.announce = announce
         # uvicorn raises the signal that stopped it once more, when everything has ended.

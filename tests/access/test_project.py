@@ -107,6 +107,16 @@ async def test_the_client_of_the_sdk(served: ServerProcess) -> None:
             await stranger.threads.get(thread["thread_id"])
 
 
+def test_a_server_that_is_open_to_a_network_says_so_loudly() -> None:
+    said = "ANYBODY WHO REACHES 0.0.0.0"
+    with data_folder() as folder, serving(folder / "data", "--host", "0.0.0.0") as running:
+        assert said in running.output
+    with data_folder() as folder, serving(folder / "data", "--host", "0.0.0.0", config=PROJECT) as running:
+        assert said not in running.output
+    with data_folder() as folder, serving(folder / "data") as running:
+        assert "ANYBODY" not in running.output
+
+
 # ---- whose it is
 
 
