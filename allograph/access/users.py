@@ -11,6 +11,9 @@ PUBLIC_FIELDS = ("identity", "display_name", "is_authenticated", "permissions")
 """What is shown of a user where others than its graphs can read it; everything else may be a secret."""
 
 
+OF_THE_SERVER = "langgraph_auth_"
+"""How the names in `configurable` begin under which a graph is told who asks. Nobody else can say it."""
+
 Fields = dict[str, Any]
 
 

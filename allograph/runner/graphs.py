@@ -47,6 +47,7 @@ from langgraph_sdk.runtime import (
     _ReadRuntime,
 )
 
+from allograph.access.users import OF_THE_SERVER
 from allograph.config import Config, GraphDef
 from allograph.errors import StartupError
 from allograph.runner.modules import NoSuchFileError, import_place
@@ -112,7 +113,7 @@ class Graphs:
         served = self._served[graph_id]
         if isinstance(served, _Static):
             return _Ready(_prepared(graph_id, served.graph, checkpointer, store))
-        config = _factory_config(config, access_context)
+        config = _factory_config(config, access_context, user)
         runtime: ServerRuntime[Any]
         if access_context == "threads.create_run":
             runtime = _ExecutionRuntime(
@@ -227,13 +228,22 @@ class _Factory:
         return self.thread
 
 
-def _factory_config(config: RunnableConfig | None, access_context: AccessContext) -> RunnableConfig:
-    """`config` as the reference gives it to factories: every usual key is there, and a flag that some look at."""
+def _factory_config(config: RunnableConfig | None, access_context: AccessContext, user: BaseUser | None) -> RunnableConfig:
+    """`config` as the reference gives it to factories: every usual key is there, and a flag that some look at.
+
+    Who asks, a run says of itself; what an assistant says of it counts for nothing.
+    """
     copy: dict[str, Any] = {"tags": [], "metadata": {}, "callbacks": None, **(config or {})}
-    copy["configurable"] = {
-        **copy.get("configurable", {}),
-        "__is_for_execution__": access_context == "threads.create_run",
-    }
+    executes = access_context == "threads.create_run"
+    configurable = copy.get("configurable", {})
+    if not executes:
+        configurable = {key: value for key, value in configurable.items() if not key.startswith(OF_THE_SERVER)}
+        if user is not None:
+            configurable |= {
+                "langgraph_auth_user": user, "langgraph_auth_user_id": user.identity,
+                "langgraph_auth_permissions": user.permissions, "user_id": user.identity,
+            }  # fmt: skip
+    copy["configurable"] = {**configurable, "__is_for_execution__": executes}
     return cast(RunnableConfig, copy)
 
 

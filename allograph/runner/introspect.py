@@ -20,9 +20,9 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.pregel import Pregel
 from langgraph.pregel.protocol import PregelProtocol
 from langgraph.store.base import BaseStore
-from langgraph_sdk.auth.types import BaseUser
 from pydantic import PydanticUserError, TypeAdapter
 
+from allograph.access.users import current_user
 from allograph.runner.graphs import Graph, Graphs
 from allograph.runner.typed_dicts import modern
 
@@ -87,24 +87,23 @@ class Introspection:
         xray: bool | int = False,
         *,
         config: RunnableConfig | None = None,
-        user: BaseUser | None = None,
     ) -> JsonObject:
         """The body of `GET /assistants/{id}/graph`. Raises `KeyError` for an unknown graph, here and below."""
         kept = self._kept.get((graph_id, ("draw", _Exactly(xray))))
         if kept is not None:
             return kept
-        async with self._open(graph_id, config, user) as graph:
+        async with self._open(graph_id, config) as graph:
             drawing = await asyncio.to_thread(draw, graph, xray)
         if isinstance(xray, bool) or xray <= 4:  # a client may ask for any depth
             self._keep(graph_id, ("draw", _Exactly(xray)), drawing)
         return drawing
 
-    async def schemas(self, graph_id: str, *, config: RunnableConfig | None = None, user: BaseUser | None = None) -> JsonObject:
+    async def schemas(self, graph_id: str, *, config: RunnableConfig | None = None) -> JsonObject:
         """The body of `GET /assistants/{id}/schemas`."""
         kept = self._kept.get((graph_id, "schemas"))
         if kept is not None:
             return kept
-        async with self._open(graph_id, config, user) as graph:
+        async with self._open(graph_id, config) as graph:
             made = {"graph_id": graph_id, **await asyncio.to_thread(schemas, graph)}
         self._keep(graph_id, "schemas", made)
         return made
@@ -127,7 +126,6 @@ class Introspection:
         recurse: bool = False,
         *,
         config: RunnableConfig | None = None,
-        user: BaseUser | None = None,
     ) -> JsonObject:
         """The body of `GET /assistants/{id}/subgraphs`, and of `GET /assistants/{id}/subgraphs/{namespace}`."""
         key = ("subgraphs", recurse)
@@ -136,17 +134,17 @@ class Introspection:
             every = kept
         else:
             # All of them at once: a namespace is whatever a client writes, and no key to keep anything under.
-            async with self._open(graph_id, config, user) as graph:
+            async with self._open(graph_id, config) as graph:
                 every = await asyncio.to_thread(subgraphs, graph, None, recurse)
             self._keep(graph_id, key, every)
         if namespace is None:
             return every
         return {namespace: every[namespace]} if namespace in every else {}
 
-    def _open(
-        self, graph_id: str, config: RunnableConfig | None, user: BaseUser | None
-    ) -> contextlib.AbstractAsyncContextManager[Graph]:
-        return self._graphs.open(graph_id, access_context="assistants.read", store=self._store, config=config, user=user)
+    def _open(self, graph_id: str, config: RunnableConfig | None) -> contextlib.AbstractAsyncContextManager[Graph]:
+        return self._graphs.open(
+            graph_id, access_context="assistants.read", store=self._store, config=config, user=current_user.get()
+        )
 
     def _keep(self, graph_id: str, key: Hashable, value: JsonObject) -> None:
         if self._graphs.is_static(graph_id):

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from allograph.access.users import User
+from allograph.access.users import OF_THE_SERVER, User
 from allograph.encoding import dumps
 from allograph.store.database import EVERYTHING, Allowed, Row
 from allograph.store.runs import NewRun
@@ -59,10 +59,6 @@ class RunRequest:
 caller_configurable: ContextVar[Mapping[str, str]] = ContextVar("caller_configurable", default=MappingProxyType({}))
 """What the request that makes a run adds to `config.configurable`, set by whatever receives it; the client's own words do not
 replace it."""
-
-
-OF_THE_SERVER = "langgraph_auth_"
-"""How the names begin under which a graph is told who asks. Nobody else can say it."""
 
 
 def new_id() -> UUID:

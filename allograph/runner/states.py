@@ -14,6 +14,7 @@ from langgraph.errors import EmptyInputError, InvalidUpdateError
 from langgraph.store.base import BaseStore
 from langgraph.types import StateSnapshot, StateUpdate
 
+from allograph.access.users import current_user
 from allograph.errors import ApiError, BadRequest, Conflict, Invalid, NotFound
 from allograph.runner.execution import run_input
 from allograph.runner.graphs import Graph, Graphs
@@ -153,6 +154,7 @@ class States:
         opened = self.graphs.open(
             graph_id, access_context="threads.update" if required else "threads.read", store=self.store,
             checkpointer=saver or self.checkpoints.saver(), config=_config(thread["thread_id"], None, thread),
+            user=current_user.get(),
         )  # fmt: skip
         async with contextlib.AsyncExitStack() as stack:
             with factory_errors(graph_id):

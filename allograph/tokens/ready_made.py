@@ -126,5 +126,6 @@ def _stamp(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> None:
 
 
 def namespace_of(identity: str) -> str:
-    """`identity` as the first part of a namespace. Parts must not contain dots, which mail addresses and some subjects do."""
-    return identity.replace("%", "%25").replace(".", "%2E")
+    """`identity` as the first part of a namespace. Parts must not contain dots, which mail addresses and some subjects do; and a
+    part that is a star means any, where namespaces are listed."""
+    return identity.replace("%", "%25").replace(".", "%2E").replace("*", "%2A")

@@ -228,6 +228,18 @@ def test_a_graph_knows_its_user(alice: httpx.Client) -> None:
     }  # fmt: skip
 
 
+def test_a_factory_knows_who_asks(alice: httpx.Client) -> None:
+    """For a run, and when the graph is looked at; an assistant cannot say that it is somebody else."""
+    body = {"graph_id": "made", "config": {"configurable": FORGED}}
+    assistant_id = alice.post("/assistants", json=body).json()["assistant_id"]
+    nodes = {node["id"] for node in alice.get(f"/assistants/{assistant_id}/graph").json()["nodes"]}
+    assert nodes == {"__start__", "for_alice", "__end__"}
+    thread_id = new_thread(alice)
+    output = alice.post(f"/threads/{thread_id}/runs/wait", json={"assistant_id": assistant_id, "input": {}}).json()
+    assert output["user"]["identity"] == "alice"
+    assert alice.get(f"/threads/{thread_id}/state").json()["values"]["user"]["identity"] == "alice"
+
+
 def test_nobody_else_is_told_the_users_secrets(served: ServerProcess, alice: httpx.Client) -> None:
     """Not the readers of a stream, not those who look at runs, checkpoints, or the log."""
     thread_id = new_thread(alice)

@@ -9,14 +9,14 @@ import pickle
 import subprocess
 import sys
 import time
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
-from langgraph_sdk.auth.types import BaseUser
 from langgraph_sdk.runtime import _ExecutionRuntime, _ReadRuntime
 
+from allograph.access.users import User
 from allograph.config import Config
 from allograph.runner.graphs import AccessContext, GraphFactoryError, GraphLoadError, Graphs, load_graphs
 from tests.runner.conftest import MakeProject
@@ -162,7 +162,7 @@ async def test_the_parameters_of_a_factory(make_project: MakeProject, signature:
 async def test_a_factory_knows_what_for(make_project: MakeProject, access_context: AccessContext) -> None:
     source = f"{FACTORY}\ndef make(config: RunnableConfig, runtime: ServerRuntime): return called(**locals())\n"
     graphs = load_graphs(make_project({"a.py": source}, {"a": "./a.py:make"}))
-    user = cast(BaseUser, object())
+    user = User.of("alice")
     async with graphs.open("a", access_context=access_context, store=STORE, user=user):
         pass
     call = sys.modules["a"].calls[-1]

@@ -28,5 +28,12 @@ def ask(state: State) -> State:
     return {"said": interrupt("what?")}
 
 
+def made(config: RunnableConfig) -> Any:
+    """A graph whose node has the name of who asks for it."""
+    user = config["configurable"].get("langgraph_auth_user")
+    name = f"for_{user.identity}" if hasattr(user, "identity") else f"for_{user}"
+    return StateGraph(State).add_node(name, tell).add_edge(START, name).compile()
+
+
 told = StateGraph(State).add_node(tell).add_edge(START, "tell").compile()
 asking = StateGraph(State).add_node(ask).add_edge(START, "ask").compile()
