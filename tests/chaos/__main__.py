@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.chaos import facts
+from tests.chaos import crons, facts, items, notary, protocol
 from tests.chaos.checker import violations
 from tests.chaos.history import Facts, History
 from tests.chaos.load import Load
@@ -60,10 +60,13 @@ async def storm(folder: Path, environment: dict[str, str], seed: int, seconds: f
     system = System(folder, environment)
     try:
         await asyncio.to_thread(system.start)
+        await asyncio.to_thread(notary.install, system.conninfo)
         until = time.monotonic() + seconds
-        load = Load(system, seed, history, until, until + DRAIN_SECONDS)
+        asking = (system, seed, history, until, until + DRAIN_SECONDS)
+        load = Load(*asking, clients=clients)
+        others = [crons.CronLoad(*asking), items.ItemLoad(*asking), protocol.ProtocolLoad(*asking)]
         trouble = Trouble(system, seed, pause, tell)
-        working = asyncio.create_task(load.work(clients))
+        working = asyncio.gather(load.run(), *(other.run() for other in others))
         await trouble.make(until)
         tell("no more trouble")
         history.database_deaths = trouble.database_deaths
@@ -76,7 +79,7 @@ async def storm(folder: Path, environment: dict[str, str], seed: int, seconds: f
             history.failures.append(f"a client failed: {type(error).__name__}: {error}")
         await drained(system.conninfo)
         tell("drained")
-        found = await asyncio.to_thread(facts.gather, system.conninfo, system.apis[0].url)
+        found = await asyncio.to_thread(gathered, system, history)
         wrong = violations(history, found)
     except BaseException:
         keep(system, told, history, Facts(), ["the chaos run itself failed"])
@@ -88,6 +91,16 @@ async def storm(folder: Path, environment: dict[str, str], seed: int, seconds: f
         keep(system, told, history, found, wrong)
         print(f"logs and history are in {KEPT}", flush=True)
     return 1 if wrong else 0
+
+
+def gathered(system: System, history: History) -> Facts:
+    """All that the checker looks at."""
+    url = system.apis[0].url
+    found = facts.gather(system.conninfo, url)
+    notary.read(system.conninfo, found)
+    items.gather(url, found)
+    protocol.gather(url, history, found)
+    return found
 
 
 async def drained(conninfo: str) -> None:
@@ -113,6 +126,10 @@ def report(
         "cancels": len(history.cancels),
         "threads deleted": len(history.deleted),
         "streams followed": f"{len(history.readings)}, with {load.reconnects} reconnects",
+        "crons": f"{len(history.crons)}, which fired {len(found.ticks)} times and made {len(found.cron_runs)} runs",
+        "items": f"{len(history.items)}, read {sum(len(item.read) for item in history.items)} times",
+        "protocol": f"{len(history.responses)} interviews, {sum(len(r.events) for r in history.protocol_readings)} events read over"
+        f" {sum(r.connections for r in history.protocol_readings)} connections",
         "trouble": ", ".join(f"{count} {what}" for what, count in sorted(trouble.counts.items())),
         "violations": len(wrong),
     }

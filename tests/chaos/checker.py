@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from allograph.store.run_events import END, NUMBERS_OF_ATTEMPT
+from tests.chaos import crons, items, protocol
 from tests.chaos.history import ACTIVE, ENDED, Facts, History, Kind, Reading, RunRow, ThreadRow, block, quiz_block
 
 
@@ -26,6 +27,9 @@ def violations(history: History, facts: Facts) -> list[str]:
         *_readings(history, facts),
         *_thread_readings(history, facts),
         *_temporary(facts),
+        *crons.violations(history, facts),
+        *items.violations(history, facts),
+        *protocol.violations(history, facts),
     ]
 
 
@@ -71,18 +75,21 @@ def _entries(history: History, facts: Facts) -> Iterator[str]:
     runs: dict[str, list[RunRow]] = defaultdict(list)
     for run in sorted(facts.runs, key=lambda run: run.seq):
         runs[run.thread_id].append(run)
+    of_crons = {cron.thread_id for cron in history.crons}
     for thread in facts.threads:
         if thread.shown != thread.entries:
             yield f"thread {thread.thread_id} shows {_short(thread.shown)}, its newest checkpoint has {_short(thread.entries)}"
         if conversation := history.conversations.get(thread.thread_id):
-            yield from _entries_of_conversation(*conversation, thread)
-        else:
+            yield from _entries_of_conversation(*conversation, thread, abandoned=thread.thread_id in history.abandoned)
+        elif thread.thread_id not in of_crons:
             yield from _entries_of_runs(thread, runs[thread.thread_id])
 
 
-def _entries_of_conversation(kind: Kind, tag: str, steps: int, thread: ThreadRow) -> Iterator[str]:
+def _entries_of_conversation(kind: Kind, tag: str, steps: int, thread: ThreadRow, *, abandoned: bool) -> Iterator[str]:
     """Each answer was applied once, and the client went on until nothing was asked any more."""
-    expected = quiz_block(tag, steps) if kind == "quiz" else block(tag, steps)
+    expected = block(tag, steps) if kind == "breakpoints" else quiz_block(tag, steps)
+    if abandoned:
+        expected = expected[: len(thread.entries)]
     if thread.entries != expected:
         yield f"{kind} {tag}: the entries of thread {thread.thread_id} are {thread.entries}, expected {expected}"
 

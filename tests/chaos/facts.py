@@ -13,7 +13,9 @@ from psycopg.rows import dict_row
 from tests.chaos.history import CheckpointRow, Facts, RunRow, ThreadRow
 
 _RUNS: LiteralString = """
-SELECT run_id::text, thread_id::text, seq, status, attempt, kwargs::jsonb AS kwargs FROM runs ORDER BY seq
+SELECT run_id::text, thread_id::text, seq, status, attempt, kwargs::jsonb AS kwargs,
+    coalesce(error ->> 'error' = 'UnknownInterruptError', false) AS refused
+FROM runs ORDER BY seq
 """
 
 _THREADS: LiteralString = """

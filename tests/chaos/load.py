@@ -1,4 +1,4 @@
-"""The clients of a chaos run: they send runs in every way there is, read, wait, cancel, leave, return, and note what they see."""
+"""Clients of the classic API: they send runs in every way there is, read, wait, cancel, leave, return, and note what they see."""
 
 from __future__ import annotations
 
@@ -7,78 +7,36 @@ import contextlib
 import json
 import random
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 
-from tests.chaos.history import Cancel, History, Reading, Sent, ThreadReading
-from tests.chaos.system import System
+from tests.chaos.asking import Asking, events_of
+from tests.chaos.history import Cancel, Reading, Sent, ThreadReading
 
 HOT_THREADS = 8
-PATIENCE = httpx.Timeout(60, connect=5)
 
 STRATEGIES = ["enqueue"] * 6 + ["reject", "interrupt", "rollback"]
 
 
-class Load:
-    """`history` grows while `work` runs. `until` is when no new runs are sent any more; what is open is brought to its end."""
+class Load(Asking):
+    """Runs of the classic API."""
 
-    def __init__(self, system: System, seed: int, history: History, until: float, give_up: float) -> None:
-        self.system = system
-        self.seed = seed
-        self.history = history
-        self.until = until
-        self.give_up = give_up
+    def __init__(self, *asking: Any, clients: int) -> None:
+        super().__init__(*asking)
+        self.clients = clients
         self.threads: list[str] = []
         self.reconnects = 0
-        self._numbers = iter(range(1, 10**9))
 
-    @property
-    def going_on(self) -> bool:
-        return time.monotonic() < self.until
-
-    async def work(self, clients: int) -> None:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
-        async with httpx.AsyncClient(timeout=PATIENCE, limits=limits) as http:
-            self.http = http
-            for _ in range(HOT_THREADS):
-                await self._new_thread()
-            await asyncio.gather(
-                *(self._client(number) for number in range(clients)),
-                *(self._conversations(number, "quiz") for number in range(2)),
-                *(self._conversations(number, "breakpoints") for number in range(2)),
-                *(self._watch_threads(number) for number in range(2)),
-            )
-
-    # -- requests -------------------------------------------------------------------------------------------------------------
-
-    def _url(self, chance: random.Random, path: str) -> str:
-        return chance.choice(self.system.apis).url + path
-
-    async def _ask(self, chance: random.Random, method: str, path: str, **options: Any) -> httpx.Response | None:
-        """The answer; None when there was none."""
-        try:
-            answer = await self.http.request(method, self._url(chance, path), **options)
-        except httpx.HTTPError:
-            return None
-        self._look(method, path, answer.status_code, answer.text)
-        return answer
-
-    def _look(self, method: str, path: str, status: int, text: str) -> None:
-        if status >= 500 and status != 503:
-            self.history.failures.append(f"{method} {path} answered {status}: {text[:300]}")
-        elif status in (400, 422):
-            self.history.failures.append(f"{method} {path} was refused with {status}: {text[:300]}")
-
-    async def _surely(self, chance: random.Random, method: str, path: str, **options: Any) -> httpx.Response:
-        """The answer, however often it takes: for what may be asked twice."""
-        while time.monotonic() < self.give_up:
-            answer = await self._ask(chance, method, path, **options)
-            if answer is not None and answer.status_code < 500:
-                return answer
-            await asyncio.sleep(chance.uniform(0.2, 1))
-        raise TimeoutError(f"{method} {path} was not answered to the end")
+    async def work(self) -> None:
+        for _ in range(HOT_THREADS):
+            await self._new_thread()
+        await asyncio.gather(
+            *(self._client(number) for number in range(self.clients)),
+            *(self._conversations(number, "quiz") for number in range(2)),
+            *(self._conversations(number, "breakpoints") for number in range(2)),
+            *(self._watch_threads(number) for number in range(2)),
+        )
 
     async def _new_thread(self) -> str:
         chance = random.Random(f"thread {self.seed} {len(self.threads)}")
@@ -193,7 +151,7 @@ class Load:
         reading.connections += 1
         leaves_after = chance.choice([None, None, 1, 3, 6])
         seen = 0
-        async for number, name, data in _events(response):
+        async for number, name, data in events_of(response):
             if name == "error" and number is None:
                 raise httpx.ReadError(f"the server cut the stream off: {data}")
             if number is None:
@@ -203,7 +161,7 @@ class Load:
             seen += 1
             if seen == leaves_after:
                 return
-        reading.complete, reading.ended = True, time.monotonic()
+        reading.complete, reading.ended = True, time.time()
 
     async def _leave(self, chance: random.Random) -> None:
         """Open a stream that nobody comes back for."""
@@ -220,7 +178,8 @@ class Load:
                     await asyncio.sleep(chance.uniform(0, 0.5))
 
     async def _cancel(self, chance: random.Random) -> None:
-        recent = [sent for sent in self.history.sent[-60:] if sent.run_id and not sent.temporary]
+        # Who holds an interview waits for each question.
+        recent = [s for s in self.history.sent[-60:] if s.run_id and not s.temporary and s.kind != "interview"]
         if not recent:
             return
         sent = chance.choice(recent)
@@ -337,23 +296,7 @@ class Load:
                     ):
                         reading.connections += 1
                         if response.status_code == 200:
-                            async for event_id, _, _ in _events(response):
+                            async for event_id, _, _ in events_of(response):
                                 if event_id is not None:
                                     reading.ids.append(event_id)
                 await asyncio.sleep(0.2)
-
-
-async def _events(response: httpx.Response) -> AsyncIterator[tuple[int | None, str, Any]]:
-    """Number, name and data of each whole event."""
-    fields: dict[str, str] = {}
-    async for line in response.aiter_lines():
-        if line.startswith(":"):
-            continue
-        if line:
-            name, _, value = line.partition(": ")
-            fields[name] = value
-        elif fields:
-            if "data" in fields:
-                number = int(fields["id"]) if "id" in fields else None
-                yield number, fields.get("event", ""), json.loads(fields["data"])
-            fields = {}

@@ -126,12 +126,12 @@ class Trouble:
 
     async def kill_postgres(self) -> None:
         self._count("kill -9 of Postgres", "")
-        self.database_deaths.append(time.monotonic())
+        self.database_deaths.append(time.time())
         self.system.kill_postgres()
 
     async def outage(self) -> None:
         seconds = self.chance.uniform(1, 2.5) * LEASE_SECONDS
         self._count("outage of Postgres", f"for {seconds:.1f} s")
-        self.database_deaths.append(time.monotonic())
+        self.database_deaths.append(time.time())
         with self.system.without_postgres():
             await asyncio.sleep(seconds)

@@ -56,3 +56,22 @@ async def ask(state: Ledger) -> Ledger:
 
 
 quiz = StateGraph(Ledger).add_node(ask).add_edge(START, "ask").add_edge("ask", END).compile()
+
+
+async def question(state: Ledger) -> Ledger:
+    """Asks the next question: each has an interrupt of its own, which an answer can name."""
+    number = state["done"] + 1
+    answer = interrupt({"question": number})
+    await asyncio.sleep(state.get("seconds", 0))
+    return {"done": number, "entries": [f"{state['tag']}:{number}={answer}"]}
+
+
+interview = (
+    StateGraph(Ledger)
+    .add_node(begin)
+    .add_node(question)
+    .add_edge(START, "begin")
+    .add_edge("begin", "question")
+    .add_conditional_edges("question", more, {"step": "question", END: END})
+    .compile()
+)
