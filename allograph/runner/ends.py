@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from allograph.encoding import RawJson, dumps
+from allograph.encoding import RawJson, dumps, loads
 from allograph.runner.events import Ended
 from allograph.store.database import Row
 
@@ -14,6 +14,12 @@ def end_event(ended: Ended, thread_status: str, asked: Sequence[Mapping[str, Any
     """What is written down behind the last event of a run: its end, how the thread rests, and what waits for an answer there."""
     output = RawJson(ended.output)
     return dumps({"status": ended.status, "output": output, "thread_status": thread_status, "interrupts": asked})
+
+
+def told_end(data: bytes) -> Ended:
+    """What `end_event` wrote down."""
+    end = loads(data)
+    return Ended(end["status"], dumps(end["output"]))
 
 
 def output_of(row: Row) -> bytes:

@@ -19,9 +19,9 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from allograph.encoding import dumps, loads
+from allograph.encoding import dumps
 from allograph.errors import NotFound
-from allograph.runner.ends import output_of
+from allograph.runner.ends import output_of, told_end
 from allograph.runner.events import GONE, Ended, Event, Reader, RunStream, SlowReaderError, Streams, frame, lost_events, mode_of
 from allograph.runner.recorder import Recorder
 from allograph.runner.thread_log import ThreadLog
@@ -348,8 +348,7 @@ class Following:
                 rows = await self.events.of_run(stream.run_id, stream.position - 1)
                 for row in rows:
                     if row["name"] == END:
-                        end = loads(row["data"])
-                        return Ended(end["status"], dumps(end["output"]))
+                        return told_end(row["data"])
                     stream.feed(row["seq"], row["name"], row["data"])
                 if not rows:
                     break
@@ -366,10 +365,12 @@ class Following:
         for run_id in over:
             stream = self.streams.get(run_id)
             if stream and not self.executes(run_id):
+                misses = self.events.misses
+                self.events.look_everywhere()
                 written = await self._catch_up(stream)
                 # A row that goes with its run goes a moment before the end is written down: look once more. And where the log
                 # cannot be read, what came before the end cannot either: wait for it.
-                unread = written is None and bool(stream.readers) and self.events.away
+                unread = bool(stream.readers) and self.events.misses > misses
                 if (unread or not (written or run_id in ends)) and now - self._missing.setdefault(run_id, now) < (
                     UNREAD_SECONDS if unread else self.poll_seconds / 2
                 ):
@@ -380,7 +381,10 @@ class Following:
             self._missing.pop(run_id, None)
 
     async def _ends(self, run_ids: Sequence[UUID]) -> dict[UUID, Ended]:
-        return {row["run_id"]: Ended(row["status"], output_of(row)) for row in await self.runs.ended(run_ids)}
+        ends = {row["run_id"]: Ended(row["status"], output_of(row)) for row in await self.runs.ended(run_ids)}
+        if gone := [run_id for run_id in run_ids if run_id not in ends]:
+            ends.update({row["run_id"]: told_end(row["data"]) for row in await self.runs.told(gone)})
+        return ends
 
     def _spawn(self, coroutine: Any) -> None:
         async def look() -> None:

@@ -312,7 +312,9 @@ class Worker:
             ended = Ended(outcome.status, result.output)
             end = self.thread_log.end_of(stream, ended, outcome.thread_status, result.asked)
             try:
-                left = await write(run, outcome, end if self.run_events.within_the_end else None)
+                # Of a run that goes with its end, nothing else would tell its output if this process died now.
+                within = self.run_events.within_the_end or run.kwargs["temporary"]
+                left = await write(run, outcome, end if within else None)
                 if left is None and unsure and await self._has_ended(run, outcome):
                     left = 1  # it counted, though the answer was lost; others may be waiting
                 if left is not None:

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from allograph.encoding import dumps, loads
@@ -36,14 +36,29 @@ T = TypeVar("T")
 PREFIX = "allograph:"
 CHANNEL = f"{PREFIX}events"
 
-PATIENCE = 2.0
-"""Seconds that an answer of Redis may take; then it counts as away."""
+PATIENCE = 1.0
+"""Seconds that an answer of Redis may take; after two that took longer it counts as away."""
 AWAY_SECONDS = 2.0
 """How long Redis is not asked again after it was away."""
 ENTRIES = 16
 """How many entries are read at first; each may hold any number of events."""
 LOOK_SECONDS = 1.0
 """How long it is believed that Postgres has no events either."""
+
+# Both entries or none. Numbers of a run only grow, so what a worker still says of an attempt when another has written is refused,
+# and must not get into the thread's stream either. An entry that is there already is one whose answer got lost.
+_APPEND = """
+local added = redis.pcall('XADD', KEYS[1], ARGV[1], 'h', ARGV[2], 'd', ARGV[3])
+if type(added) == 'table' and added.err then
+    if not string.find(added.err, 'equal or smaller', 1, true) then return added end
+    if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 0 end
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[9])
+added = redis.pcall('XADD', KEYS[2], 'MINID', '~', ARGV[5], ARGV[4], 'r', ARGV[6], 'f', ARGV[7], 'l', ARGV[8])
+if type(added) == 'table' and added.err and not string.find(added.err, 'equal or smaller', 1, true) then return added end
+redis.call('PEXPIRE', KEYS[2], ARGV[9])
+return 1
+"""
 
 
 class RedisEvents:
@@ -57,14 +72,16 @@ class RedisEvents:
         self.keep_ms = int(keep_seconds * 1000)
         self._sender = secrets.token_hex(4)
         self._away_until = 0.0
+        self.misses = 0
         self._spilled = True
         """Postgres may have events too."""
+        self._doubts = 0
         self._looked_at = 0.0
         self._listening: asyncio.Task[None] | None = None
 
     def start(self, on_written: Callable[[UUID], None]) -> None:
         def spilled(thread_id: UUID) -> None:
-            self._spilled = True
+            self.look_everywhere()
             on_written(thread_id)
 
         self.behind.start(spilled)
@@ -77,15 +94,15 @@ class RedisEvents:
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             await asyncio.wait_for(self._redis.aclose(), PATIENCE)
 
-    @property
-    def away(self) -> bool:
-        return self._away_until > 0
+    def look_everywhere(self) -> None:
+        self._spilled = True
+        self._doubts += 1
 
     # -- writing --------------------------------------------------------------------------------------------------------------
 
     async def write(self, events: Sequence[StoredEvent]) -> None:
         if await self._ask(lambda: self._append(events)) is None:
-            self._spilled = True
+            self.look_everywhere()
             await self.behind.write(events)
 
     async def _append(self, events: Sequence[StoredEvent]) -> bool:
@@ -95,20 +112,15 @@ class RedisEvents:
             of_runs.setdefault(event.run_id, []).append(event)
         for run_id, together in of_runs.items():
             first, last = together[0], together[-1]
-            pipeline.xadd(_of_run(run_id), _packed(together), id=f"{last.seq}-0")
             oldest = last.id - 1000 * self.keep_ms
-            pipeline.xadd(
-                _of_thread(last.thread_id), {"r": run_id.bytes, "f": first.seq, "l": last.seq}, id=f"{last.id}-0",
-                minid=f"{oldest}-0", approximate=True,
+            packed = _packed(together)
+            pipeline.eval(
+                _APPEND, 2, _of_run(run_id), _of_thread(last.thread_id), f"{last.seq}-0", packed["h"], packed["d"], f"{last.id}-0",
+                f"{oldest}-0", run_id.bytes, first.seq, last.seq, self.keep_ms,
             )  # fmt: skip
-        for key in {_of_run(event.run_id) for event in events} | {_of_thread(event.thread_id) for event in events}:
-            pipeline.pexpire(key, self.keep_ms)
         for thread_id in {event.thread_id for event in events}:
             pipeline.publish(CHANNEL, f"{thread_id}:{self._sender}")
-        for answer in await pipeline.execute(raise_on_error=False):
-            # An event that is there already was written by an attempt whose answer got lost.
-            if isinstance(answer, Exception) and not (isinstance(answer, ResponseError) and "equal or smaller" in str(answer)):
-                raise answer
+        await pipeline.execute()
         return True
 
     # -- reading --------------------------------------------------------------------------------------------------------------
@@ -194,24 +206,30 @@ class RedisEvents:
 
     async def _ask(self, work: Callable[[], Awaitable[T]]) -> T | None:
         """What Redis answers; None while it is away."""
-        now = asyncio.get_running_loop().time()
-        if now < self._away_until:
-            return None
-        try:
-            async with asyncio.timeout(PATIENCE):
-                answer = await work()
-            self._is_there()
-            return answer
-        except (RedisError, OSError, TimeoutError) as error:
+        loop = asyncio.get_running_loop()
+        failed: Exception | None = None
+        # Twice: for a process that was stopped in the middle the time is over when it goes on, whether the answer is there or not.
+        for _ in range(2):
+            if loop.time() < self._away_until:
+                break
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    answer = await work()
+                self._is_there()
+                return answer
+            except (RedisError, OSError, TimeoutError) as error:
+                failed = error
+                # A connection that hung may still get its answer: nobody may read that as the answer to another question.
+                with contextlib.suppress(RedisError, OSError, TimeoutError):
+                    await self._redis.connection_pool.disconnect(inuse_connections=False)
+        self.misses += 1
+        if failed:
             if not self._away_until:
-                log.warning("Redis is away, events go through Postgres meanwhile: %s", str(error) or type(error).__name__)
+                log.warning("Redis is away, events go through Postgres meanwhile: %s", str(failed) or type(failed).__name__)
             # One that refuses connections may be asked at once; one that hangs would take this long each time.
-            hangs = isinstance(error, TimeoutError | RedisTimeout)
-            self._away_until = asyncio.get_running_loop().time() + (AWAY_SECONDS if hangs else 0.1)
-            # A connection that hung may still get its answer: nobody may read that as the answer to another question.
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
-                await self._redis.connection_pool.disconnect(inuse_connections=False)
-            return None
+            hangs = isinstance(failed, TimeoutError | RedisTimeout)
+            self._away_until = loop.time() + (AWAY_SECONDS if hangs else 0.1)
+        return None
 
     def _is_there(self) -> None:
         if self._away_until:
@@ -225,7 +243,10 @@ class RedisEvents:
             self._spilled = True
         if self._spilled and now >= self._looked_at + LOOK_SECONDS:
             self._looked_at = now
-            self._spilled = await self.behind.has_any()
+            doubts = self._doubts
+            found = await self.behind.has_any()
+            if doubts == self._doubts:
+                self._spilled = found
         return self._spilled
 
     async def _listen(self, on_written: Callable[[UUID], None]) -> None:

@@ -104,12 +104,15 @@ class EventLog(Protocol):
     async def stop(self) -> None: ...
 
     @property
-    def away(self) -> bool:
-        """Whether what was written cannot all be read now."""
+    def misses(self) -> int:
+        """How often a part of the log could not be asked: what was read while this stayed the same is all there was."""
 
     @property
     def within_the_end(self) -> bool:
         """Whether the statement that ends a run can write its last row, too."""
+
+    def look_everywhere(self) -> None:
+        """Read next wherever events may be, also where none were believed to be."""
 
     async def write(self, events: Sequence[StoredEvent]) -> None:
         """Append, and tell the other processes; writing an event again changes nothing."""
@@ -142,7 +145,7 @@ class EventLog(Protocol):
 class RunEvents:
     """The log in Postgres."""
 
-    away = False  # or reading raises
+    misses = 0  # reading raises instead
     within_the_end = True
 
     def __init__(self, database: Database, notifications: Notifications) -> None:
@@ -154,6 +157,9 @@ class RunEvents:
 
     async def stop(self) -> None:
         """The notifications are ended by whoever began them."""
+
+    def look_everywhere(self) -> None:
+        """There is one place."""
 
     async def write(self, events: Sequence[StoredEvent]) -> None:
         # One statement, and no transaction around it: a process that is paused between two would finish it behind others' events.
@@ -190,7 +196,8 @@ class RunEvents:
         await self.database.execute("DELETE FROM run_events WHERE thread_id = ANY(%s)", [list(thread_ids)])
 
     async def has_any(self) -> bool:
-        row = await self.database.fetch_one("SELECT EXISTS (SELECT FROM run_events) AS any")
+        """Whether there is more than the ends of runs, which are written here with the runs' own in any case."""
+        row = await self.database.fetch_one("SELECT EXISTS (SELECT FROM run_events WHERE name <> %s) AS any", [END])
         return bool(row and row["any"])
 
     async def sweep(self, age_seconds: float) -> None:

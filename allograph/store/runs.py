@@ -331,6 +331,9 @@ SELECT run_id, runs.status, runs.error, "values", interrupts, resting_status
 FROM runs JOIN threads USING (thread_id) WHERE run_id = ANY(%s) AND runs.status NOT IN ('pending', 'running')
 """
 
+# The same of runs that are gone, by the row that was written with their ends.
+_TOLD: LiteralString = "SELECT run_id, data FROM run_events WHERE run_id = ANY(%s) AND name = %s"
+
 _ACTIVE: LiteralString = "SELECT run_id FROM runs WHERE run_id = ANY(%s) AND status IN ('pending', 'running')"
 
 
@@ -456,6 +459,10 @@ class Runs:
     async def ended(self, run_ids: Sequence[UUID]) -> list[Row]:
         """Those of these runs that have ended, with what their threads show."""
         return await self.database.fetch_all(_ENDED, [list(run_ids)])
+
+    async def told(self, run_ids: Sequence[UUID]) -> list[Row]:
+        """What was written down of the ends of these runs with the statements that ended them; some are gone with their threads."""
+        return await self.database.fetch_all(_TOLD, [list(run_ids), END])
 
     async def go_on_elsewhere(self, run_ids: Sequence[UUID], process_id: UUID) -> bool:
         """Whether one of these runs is active, and there is another process than this one to execute it."""

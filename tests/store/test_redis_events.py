@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
@@ -10,8 +11,8 @@ import pytest
 
 from allograph.runner.requests import new_id
 from allograph.store.database import Database, Notifications
-from allograph.store.redis_events import RedisEvents
-from allograph.store.run_events import PAGE, EventLog, RunEvents, StoredEvent
+from allograph.store.redis_events import PATIENCE, RedisEvents
+from allograph.store.run_events import NUMBERS_OF_ATTEMPT, PAGE, EventLog, RunEvents, StoredEvent
 from tests.redis_process import RedisProcess
 from tests.watching import aeventually
 
@@ -102,16 +103,60 @@ async def test_what_went_to_postgres_and_what_to_redis_is_one_log(database: Data
     await events.write(thread.batch(run_id, LONG, 1))
     redis.pause()
     await events.write(thread.batch(run_id, LONG, LONG + 1))
-    assert events.away
+    assert events.misses == 1
     redis.go_on()
 
     async def back() -> bool:
+        misses = events.misses
         await events.last_of_run(run_id)
-        return not events.away
+        return events.misses == misses
 
     await aeventually(back)
     await events.write(thread.batch(run_id, 5, 2 * LONG + 1))
     rows = await database.fetch_one("SELECT count(*) AS n FROM run_events WHERE run_id = %s", [run_id])
     assert rows == {"n": LONG}
     await thread.check(events)
+    await events.stop()
+
+
+async def test_a_process_that_was_stopped_does_not_take_redis_to_be_away(database: Database, redis: RedisProcess) -> None:
+    events = RedisEvents(redis.url, RunEvents(database, Notifications(database)), keep_seconds=60)
+    thread, run_id = Thread(), new_id()
+    await events.write(thread.batch(run_id, 3, 1))
+    asking = asyncio.create_task(events.of_run(run_id, 0))
+    await asyncio.sleep(0)
+    time.sleep(1.2 * PATIENCE)  # noqa: ASYNC251 - the answer comes meanwhile, and so does the end of the time for it
+    assert len(await asking) == 3
+    assert events.misses == 0
+    await events.stop()
+
+
+async def test_what_another_process_had_to_write_to_postgres_is_found_at_once(database: Database, redis: RedisProcess) -> None:
+    """Nobody told the reader, which has just seen that Postgres has nothing."""
+    behind = RunEvents(database, Notifications(database))
+    writer, reader = (RedisEvents(redis.url, behind, keep_seconds=60) for _ in range(2))
+    thread, run_id = Thread(), new_id()
+    await writer.write(thread.batch(run_id, 3, 1))
+    assert len(await reader.of_run(run_id, 0)) == 3
+    redis.pause()
+    await writer.write(thread.batch(run_id, 3, 4))
+    redis.go_on()
+    reader.look_everywhere()
+    assert [row["seq"] for row in await reader.of_run(run_id, 0)] == [1, 2, 3, 4, 5, 6]
+    for events in (writer, reader):
+        await events.stop()
+
+
+async def test_a_worker_that_lost_its_run_does_not_hide_where_the_thread_stands(database: Database, redis: RedisProcess) -> None:
+    events = RedisEvents(redis.url, RunEvents(database, Notifications(database)), keep_seconds=60)
+    thread, run_id = Thread(), new_id()
+    late = Thread()
+    late.thread_id = thread.thread_id
+    await events.write(thread.batch(run_id, 2, NUMBERS_OF_ATTEMPT + 1))
+    late.id = thread.id + 1000
+    await events.write(late.batch(run_id, 2, 5))
+    tail = await events.tail(thread.thread_id)
+    assert tail is not None
+    assert (tail["seq"], tail["id"]) == (thread.written[-1].seq, thread.id)
+    assert [row["id"] for row in await events.of_thread(thread.thread_id, 0)] == [event.id for event in thread.written]
     await events.stop()
