@@ -345,9 +345,12 @@ class Following:
         """Feed what another process wrote down; answer the end when it stands there."""
         async with stream.catching_up:
             while not self.executes(stream.run_id):
+                misses = self.events.misses
                 rows = await self.events.of_run(stream.run_id, stream.position - 1)
                 for row in rows:
                     if row["name"] == END:
+                        if self.events.misses > misses and not follows(row["seq"], stream.position - 1):
+                            return None  # what stands before it may be where the log could not be asked
                         return told_end(row["data"])
                     stream.feed(row["seq"], row["name"], row["data"])
                 if not rows:
@@ -370,7 +373,7 @@ class Following:
                 written = await self._catch_up(stream)
                 # A row that goes with its run goes a moment before the end is written down: look once more. And where the log
                 # cannot be read, what came before the end cannot either: wait for it.
-                unread = bool(stream.readers) and self.events.misses > misses
+                unread = written is None and bool(stream.readers) and self.events.misses > misses
                 if (unread or not (written or run_id in ends)) and now - self._missing.setdefault(run_id, now) < (
                     UNREAD_SECONDS if unread else self.poll_seconds / 2
                 ):
