@@ -117,12 +117,13 @@ class Execution:
     async def _execute(self) -> Result:
         run = self.run
         config = run_config(run, self.described)
+        # Of every attempt, though it may end at once: that of an earlier one may not have been written down.
+        self.stream.append("metadata", dumps({"run_id": run.run_id, "attempt": run.attempt}))
         try:
             async with self._open(config) as graph:
                 try:
                     if self.cancel_action:
                         raise Cancelled(self.cancel_action)
-                    self.stream.append("metadata", dumps({"run_id": run.run_id, "attempt": run.attempt}))
                     await self._drive(graph, config)
                 except Cancelled as cancelled:
                     return await self._after_cancel(graph, config, cancelled)

@@ -55,12 +55,19 @@ _LAST_OF_RUN: LiteralString = "SELECT coalesce(max(seq), 0) AS last FROM run_eve
 
 _LAST_OF_THREAD: LiteralString = "SELECT coalesce(max(id), 0) AS last FROM run_events WHERE thread_id = %s"
 
+# Any number of processes may sweep: each takes events that no other is at.
 _SWEEP: LiteralString = """
-DELETE FROM run_events
-WHERE created_at < now() - make_interval(secs => %(age)s) AND NOT EXISTS (
-    SELECT FROM runs WHERE runs.run_id = run_events.run_id AND status IN ('pending', 'running')
+DELETE FROM run_events WHERE (thread_id, id) IN (
+    SELECT thread_id, id FROM run_events
+    WHERE created_at < now() - make_interval(secs => %(age)s) AND NOT EXISTS (
+        SELECT FROM runs WHERE runs.run_id = run_events.run_id AND status IN ('pending', 'running')
+    )
+    LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 """
+
+SWEPT_AT_ONCE = 10_000
+"""Events that one transaction deletes."""
 
 PAGE = 1000
 
@@ -201,4 +208,5 @@ class RunEvents:
         return bool(row and row["any"])
 
     async def sweep(self, age_seconds: float) -> None:
-        await self.database.execute(_SWEEP, {"age": age_seconds})
+        while await self.database.execute(_SWEEP, {"age": age_seconds, "limit": SWEPT_AT_ONCE}) == SWEPT_AT_ONCE:
+            pass

@@ -263,11 +263,13 @@ _OWE: LiteralString = owed(
     "%(error)s::json",
 )  # fmt: skip
 
-# A limit keeps the transaction short; what is left is swept next time.
+SWEPT_AT_ONCE = 1000
+
+# A limit keeps each transaction short.
 _SWEEP_ENDED: LiteralString = """
 DELETE FROM runs WHERE run_id IN (
     SELECT run_id FROM runs
-    WHERE updated_at < now() - make_interval(secs => %s) AND status NOT IN ('pending', 'running') LIMIT 1000 FOR UPDATE SKIP LOCKED
+    WHERE updated_at < now() - make_interval(secs => %s) AND status NOT IN ('pending', 'running') LIMIT %s FOR UPDATE SKIP LOCKED
 )
 """
 
@@ -638,7 +640,8 @@ class Runs:
 
     async def sweep_ended(self, seconds: float) -> None:
         """Delete runs that ended longer ago than this; their threads stay."""
-        await self.database.execute(_SWEEP_ENDED, [seconds])
+        while await self.database.execute(_SWEEP_ENDED, [seconds, SWEPT_AT_ONCE]) == SWEPT_AT_ONCE:
+            pass
 
     async def forget_worker(self, worker_id: UUID) -> None:
         await self.database.execute(_FORGET_WORKER, [worker_id])

@@ -86,7 +86,7 @@ async def storm(folder: Path, environment: dict[str, str], seed: int, seconds: f
         raise
     finally:
         system.stop()
-    report(seed, seconds, history, found, load, trouble, wrong)
+    report(seed, seconds, history, found, load, sum(one.lost_answers for one in (load, *others)), trouble, wrong)
     if wrong:
         keep(system, told, history, found, wrong)
         print(f"logs and history are in {KEPT}", flush=True)
@@ -113,9 +113,10 @@ async def drained(conninfo: str) -> None:
 
 
 def report(
-    seed: int, seconds: float, history: History, found: Facts, load: Load, trouble: Trouble, wrong: list[str]
+    seed: int, seconds: float, history: History, found: Facts, load: Load, lost_answers: int, trouble: Trouble, wrong: list[str]
 ) -> None:  # fmt: skip
     runs = Counter(run.status for run in found.runs)
+    readings = [*history.readings, *history.thread_readings, *history.protocol_readings]
     lines = {
         "seed": seed,
         "seconds": f"{seconds:g}",
@@ -126,6 +127,7 @@ def report(
         "cancels": len(history.cancels),
         "threads deleted": len(history.deleted),
         "streams followed": f"{len(history.readings)}, with {load.reconnects} reconnects",
+        "connections dropped": f"{sum(max(0, one.connections - 1) for one in readings)} of readers, {lost_answers} of requests",
         "crons": f"{len(history.crons)}, which fired {len(found.ticks)} times and made {len(found.cron_runs)} runs",
         "items": f"{len(history.items)}, read {sum(len(item.read) for item in history.items)} times",
         "protocol": f"{len(history.responses)} interviews, {sum(len(r.events) for r in history.protocol_readings)} events read over"

@@ -26,6 +26,7 @@ class Asking:
         self.history = history
         self.until = until
         self.give_up = give_up
+        self.lost_answers = 0
         self._numbers = iter(range(1, 10**9))
 
     @property
@@ -50,6 +51,7 @@ class Asking:
         try:
             answer = await self.http.request(method, self._url(chance, path), **options)
         except httpx.HTTPError:
+            self.lost_answers += 1
             return None
         self._look(method, path, answer.status_code, answer.text)
         return answer

@@ -111,6 +111,10 @@ class Item:
     read: list[tuple[int | None, int | None]] = field(default_factory=list)
     """What it was when it was read between two such requests, and what the answer was."""
 
+    @property
+    def place(self) -> str:
+        return ".".join([*self.namespace, self.key])
+
 
 @dataclass
 class ThreadEvent:
@@ -238,8 +242,8 @@ class Facts:
     cron_runs: list[CronRun] = field(default_factory=list)
     crons: list[str] = field(default_factory=list)
     """The ids of those that there are."""
-    items: dict[tuple[str, str], int] = field(default_factory=dict)
-    """The values of those that there are, by namespace (with dots) and key."""
+    items: dict[str, int] = field(default_factory=dict)
+    """The values of those that there are, by their places."""
     replays: dict[str, list[ThreadEvent]] = field(default_factory=dict)
     """Of each thread of the protocol, what a client is shown that comes when all is over."""
 

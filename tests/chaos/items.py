@@ -70,22 +70,19 @@ def gather(url: str, facts: Facts) -> None:
         for offset in range(0, 10**9, page):
             body = {"namespace_prefix": [ROOT], "limit": page, "offset": offset}
             found = http.post("/store/items/search", json=body).raise_for_status().json()["items"]
-            facts.items.update({(".".join(item["namespace"]), item["key"]): item["value"]["n"] for item in found})
+            facts.items.update({".".join([*item["namespace"], item["key"]]): item["value"]["n"] for item in found})
             if len(found) < page:
                 return
 
 
 def violations(history: History, facts: Facts) -> Iterator[str]:
     """What was acknowledged is so: a value that was put is there, what was deleted is not."""
-    known = set()
     for item in history.items:
-        place = (".".join(item.namespace), item.key)
-        known.add(place)
         for expected, found in item.read:
             if found != expected:
                 yield f"item {item.key} was read as {found}, and {expected} was acknowledged before"
-        if (found := facts.items.get(place)) not in (item.value, *item.unsure):
+        if (found := facts.items.get(item.place)) not in (item.value, *item.unsure):
             also = f", or perhaps {item.unsure}" if item.unsure else ""
             yield f"item {item.key} is {found} at the end, and {item.value} was acknowledged{also}"
-    for place in facts.items.keys() - known:
+    for place in facts.items.keys() - {item.place for item in history.items}:
         yield f"item {place} was never put"

@@ -77,7 +77,7 @@ def good() -> tuple[History, Facts]:
         Item(["n"], "deleted"),
         Item(["n"], "unsure", 5, [6]),
     ]
-    facts.items = {("n", "put"): 3, ("n", "unsure"): 6}
+    facts.items = {"n.put": 3, "n.unsure": 6}
     add_protocol(history, facts)
     return history, facts
 
@@ -203,15 +203,15 @@ OF_CRONS: list[tuple[str, Doctored]] = [
 ]  # fmt: skip
 
 OF_ITEMS: list[tuple[str, Doctored]] = [
-    ("item put is None at the end, and 3 was acknowledged", lambda _, facts: facts.items.pop(("n", "put"))),
-    ("item put is 1 at the end", lambda _, facts: facts.items.update({("n", "put"): 1})),
-    ("item deleted is 2 at the end, and None was acknowledged", lambda _, facts: facts.items.update({("n", "deleted"): 2})),
+    ("item put is None at the end, and 3 was acknowledged", lambda _, facts: facts.items.pop("n.put")),
+    ("item put is 1 at the end", lambda _, facts: facts.items.update({"n.put": 1})),
+    ("item deleted is 2 at the end, and None was acknowledged", lambda _, facts: facts.items.update({"n.deleted": 2})),
     (
         "item unsure is 4 at the end, and 5 was acknowledged, or perhaps [6]",
-        lambda _, facts: facts.items.update({("n", "unsure"): 4}),
+        lambda _, facts: facts.items.update({"n.unsure": 4}),
     ),
     ("item put was read as 1, and None was acknowledged before", lambda history, _: history.items[0].read.append((None, 1))),
-    ("was never put", lambda _, facts: facts.items.update({("n", "other"): 1})),
+    ("was never put", lambda _, facts: facts.items.update({"n.other": 1})),
 ]
 
 OF_PROTOCOL: list[tuple[str, Doctored]] = [

@@ -18,6 +18,7 @@ import pytest
 from allograph.store.run_events import follows
 from tests.redis_process import RedisProcess
 from tests.server_process import SERVED, ServerProcess, data_folder, query
+from tests.thread_stream import ThreadStream, result
 from tests.watching import aeventually, eventually, new_run, new_thread
 
 ENVIRONMENT = {
@@ -268,6 +269,19 @@ async def test_the_stream_of_a_thread_shows_runs_of_all_processes(apis: list[htt
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
     assert again.events == reads[0].events[middle + 1 :]
+
+
+def test_a_cancelled_run_whose_worker_wrote_nothing_has_a_beginning_and_an_end(processes: Processes, http: httpx.Client) -> None:
+    """It died before it could say that it had begun; whoever takes the run over only has to end it."""
+    for worker in processes.workers:
+        worker.kill()
+    thread = new_thread(http)
+    run = result(http, thread, "run.start", assistant_id="count", input={"steps": 1})["run_id"]
+    query(processes.data_dir, "UPDATE runs SET attempt = 1, cancel_action = 'interrupt' WHERE run_id = %s", [run])
+    processes.replace_workers()
+    with ThreadStream(processes.apis[1].url, thread) as stream:
+        seen = [event["params"]["data"]["event"] for event in stream.wait_for_end()]
+    assert seen == ["running", "interrupted"]
 
 
 def test_a_run_outlives_the_process_that_accepted_it(processes: Processes, http: httpx.Client, gate: Path) -> None:
