@@ -20,6 +20,8 @@ from allograph.store.run_events import EventLog, StoredEvent
 log = logging.getLogger("allograph.recorder")
 
 MOST_OF_A_BATCH = 500
+BYTES_OF_A_BATCH = 1024 * 1024
+"""A batch ends with the event that goes beyond it: whoever reads in whole batches reads no more at a time."""
 RETRY_SECONDS = 0.5
 MAX_WAITING = 64 * 1024 * 1024
 """Bytes of events that may wait for the database; beyond, the runs that produce them wait too."""
@@ -97,7 +99,11 @@ class Recorder:
     async def _write_forever(self) -> None:
         while True:
             await self._there.wait()
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_OF_A_BATCH))]
+            batch: list[StoredEvent] = []
+            size = 0
+            while self._waiting and len(batch) < MOST_OF_A_BATCH and size < BYTES_OF_A_BATCH:
+                batch.append(self._waiting.popleft())
+                size += len(batch[-1].data)
             if not self._waiting:
                 self._there.clear()
             while True:
@@ -107,7 +113,7 @@ class Recorder:
                 except (psycopg.OperationalError, PoolTimeout) as error:
                     log.warning("writing %d events again after: %s", len(batch), str(error).strip())
                     await asyncio.sleep(RETRY_SECONDS)
-            self._bytes -= sum(len(event.data) for event in batch)
+            self._bytes -= size
             for thread_id in {event.thread_id for event in batch}:
                 self.on_written(thread_id)
             async with self._written:

@@ -27,7 +27,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from allograph.encoding import dumps, loads
 from allograph.store.database import Row
-from allograph.store.run_events import PAGE, RunEvents, StoredEvent
+from allograph.store.run_events import PAGE, PAGE_BYTES, RunEvents, StoredEvent
 
 log = logging.getLogger("allograph.redis")
 
@@ -153,10 +153,10 @@ class RedisEvents:
         return max((tail for tail in tails if tail), key=lambda tail: tail["id"], default=None)
 
     async def _run_rows(self, run_id: UUID, first: int, last: int | str) -> list[Row]:
-        """The events from number `first` on, in whole entries: `PAGE` or more, or all up to the entry `last`."""
+        """The events from number `first` on, in whole entries: a page or more, or all up to the entry `last`."""
         rows: list[Row] = []
         upto, count = last if isinstance(last, str) else f"{last}-0", ENTRIES
-        while len(rows) < PAGE:
+        while not _full(rows):
             found = await self._redis.xrange(_of_run(run_id), f"{rows[-1]['seq'] + 1 if rows else first}-0", upto, count=count)
             rows += [row for _, fields in found for row in _unpacked(run_id, fields) if row["seq"] >= first]
             if len(found) < count:
@@ -172,7 +172,7 @@ class RedisEvents:
             first, last = int(together[0][1][b"f"]), int(together[-1][1][b"l"])
             while first <= last and (found := await self._run_rows(run_id, first, last)):
                 rows += [row for row in found if row["id"] > after]
-                if len(rows) >= PAGE:
+                if _full(rows):
                     return rows
                 first = found[-1]["seq"] + 1
         return rows
@@ -288,8 +288,12 @@ def _unpacked(run_id: UUID, fields: Mapping[bytes, bytes]) -> Iterator[Row]:
         begin += length
 
 
+def _full(rows: list[Row]) -> bool:
+    return len(rows) >= PAGE or sum(len(row["data"]) for row in rows) >= PAGE_BYTES
+
+
 def _merged(one: list[Row], other: list[Row], key: str) -> list[Row]:
-    """The rows of both in order, each once, as far as both have been read."""
+    """The rows of both in order, each once, as far as both have been read: either may go on behind its last row."""
     rows = {row[key]: row for row in (*one, *other)}
-    ends = [part[-1][key] for part in (one, other) if len(part) >= PAGE]
-    return [rows[place] for place in sorted(rows) if not ends or place <= min(ends)]
+    ends = [part[-1][key] for part in (one, other) if part]
+    return [rows[place] for place in sorted(rows) if place <= min(ends)]

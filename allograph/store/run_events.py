@@ -38,13 +38,23 @@ WHERE event.name = '{END}' OR NOT (
 ON CONFLICT DO NOTHING
 """
 
+# A page ends where it is full, in rows or in bytes; lengths are known without reading what is long.
 _OF_RUN: LiteralString = """
-SELECT seq, name, data, thread_seq FROM run_events WHERE run_id = %(run_id)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s
+SELECT seq, name, data, thread_seq FROM (
+    SELECT *, sum(octet_length(data)) OVER (ORDER BY seq) - octet_length(data) AS before FROM (
+        SELECT * FROM run_events WHERE run_id = %(run_id)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s
+    ) AS next
+) AS measured
+WHERE before < %(bytes)s ORDER BY seq
 """
 
 _OF_THREAD: LiteralString = """
-SELECT id, run_id, seq, name, data, thread_seq, round(extract(epoch FROM created_at) * 1000)::bigint AS at
-FROM run_events WHERE thread_id = %(thread_id)s AND id > %(after)s ORDER BY id LIMIT %(limit)s
+SELECT id, run_id, seq, name, data, thread_seq, round(extract(epoch FROM created_at) * 1000)::bigint AS at FROM (
+    SELECT *, sum(octet_length(data)) OVER (ORDER BY id) - octet_length(data) AS before FROM (
+        SELECT * FROM run_events WHERE thread_id = %(thread_id)s AND id > %(after)s ORDER BY id LIMIT %(limit)s
+    ) AS next
+) AS measured
+WHERE before < %(bytes)s ORDER BY id
 """
 
 _TAIL: LiteralString = """
@@ -70,6 +80,8 @@ SWEPT_AT_ONCE = 10_000
 """Events that one transaction deletes."""
 
 PAGE = 1000
+PAGE_BYTES = 4 * 1024 * 1024
+"""How much a reader is given at a time: so many events, or so much data and one event more."""
 
 
 def first_number(attempt: int) -> int:
@@ -125,10 +137,10 @@ class EventLog(Protocol):
         """Append, and tell the other processes; writing an event again changes nothing."""
 
     async def of_run(self, run_id: UUID, after: int) -> list[Row]:
-        """The next events of a run behind number `after`, at most `PAGE`: `seq, name, data, thread_seq`."""
+        """The next events of a run behind number `after`, about a page, `[]` behind the last: `seq, name, data, thread_seq`."""
 
     async def of_thread(self, thread_id: UUID, after: int) -> list[Row]:
-        """The next events of a thread's runs behind id `after`, at most `PAGE`."""
+        """The same of a thread's runs behind id `after`."""
 
     async def last_of_run(self, run_id: UUID) -> int:
         """The number of the last stored event; 0 if there is none."""
@@ -180,10 +192,12 @@ class RunEvents:
             self.notifications.send("events", thread_id)
 
     async def of_run(self, run_id: UUID, after: int) -> list[Row]:
-        return await self.database.fetch_all(_OF_RUN, {"run_id": run_id, "after": after, "limit": PAGE})
+        parameters = {"run_id": run_id, "after": after, "limit": PAGE, "bytes": PAGE_BYTES}
+        return await self.database.fetch_all(_OF_RUN, parameters)
 
     async def of_thread(self, thread_id: UUID, after: int) -> list[Row]:
-        return await self.database.fetch_all(_OF_THREAD, {"thread_id": thread_id, "after": after, "limit": PAGE})
+        parameters = {"thread_id": thread_id, "after": after, "limit": PAGE, "bytes": PAGE_BYTES}
+        return await self.database.fetch_all(_OF_THREAD, parameters)
 
     async def last_of_run(self, run_id: UUID) -> int:
         row = await self.database.fetch_one(_LAST_OF_RUN, [run_id])

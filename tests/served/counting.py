@@ -114,20 +114,27 @@ crowd = StateGraph(Crowd).add_node(enter).add_edge(START, "enter").add_edge("ent
 class Flood(TypedDict, total=False):
     events: int
     size: int
+    rounds: int
     seconds: float
 
 
 async def pour(state: Flood) -> Flood:
-    """Write `events` custom events of `size` bytes as fast as the loop takes them; tell how long that took."""
+    """Write `events` custom events of `size` bytes as fast as the loop takes them; tell how long that took, over all `rounds`."""
     write = get_stream_writer()
     began = time.monotonic()
     for number in range(state["events"]):
         write({"number": number, "filling": "x" * state["size"]})
         await asyncio.sleep(0)
-    return {"seconds": time.monotonic() - began}
+    return {"rounds": state.get("rounds", 1) - 1, "seconds": state.get("seconds", 0) + time.monotonic() - began}
 
 
-flood = StateGraph(Flood).add_node(pour).add_edge(START, "pour").add_edge("pour", END).compile()
+flood = (
+    StateGraph(Flood)
+    .add_node(pour)
+    .add_edge(START, "pour")
+    .add_conditional_edges("pour", lambda state: "pour" if state["rounds"] > 0 else END, ["pour", END])
+    .compile()
+)
 
 
 def kill(state: Count) -> Count:

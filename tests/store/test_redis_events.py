@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from allograph.runner.requests import new_id
 from allograph.store.database import Database, Notifications
 from allograph.store.redis_events import PATIENCE, RedisEvents
-from allograph.store.run_events import NUMBERS_OF_ATTEMPT, PAGE, EventLog, RunEvents, StoredEvent
+from allograph.store.run_events import NUMBERS_OF_ATTEMPT, PAGE, PAGE_BYTES, EventLog, RunEvents, StoredEvent
 from tests.redis_process import RedisProcess
 from tests.watching import aeventually
 
@@ -94,6 +95,20 @@ async def test_pages_begin_anywhere(events: EventLog) -> None:
     assert await events.of_thread(thread.thread_id, 0) == []
     assert await events.tail(thread.thread_id) is None
     assert len(await events.of_thread(other.thread_id, 0)) == len(other.written)
+
+
+async def test_a_page_of_long_events_is_short(events: EventLog) -> None:
+    thread, run_id = Thread(), new_id()
+    long = [replace(event, data=b"x" * 200_000) for event in thread.batch(run_id, 100, 1)]
+    for begin in range(0, 100, 5):
+        await events.write(long[begin : begin + 5])
+    for page in (await events.of_run(run_id, 0), await events.of_thread(thread.thread_id, 0)):
+        assert PAGE_BYTES <= sum(len(row["data"]) for row in page) < 5 * PAGE_BYTES
+    seen, last = [], 0
+    while rows := await events.of_thread(thread.thread_id, last):
+        seen += [row["seq"] for row in rows]
+        last = rows[-1]["id"]
+    assert seen == list(range(1, 101))
 
 
 async def test_what_went_to_postgres_and_what_to_redis_is_one_log(database: Database, redis: RedisProcess) -> None:
