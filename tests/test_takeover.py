@@ -18,7 +18,7 @@ import pytest
 from allograph.store.embedded import EmbeddedPostgres
 from tests.server_process import SERVED, ServerProcess, data_folder, query
 from tests.test_crash import ENVIRONMENT, client, postgres_processes, postmaster, written
-from tests.watching import ended, eventually, new_run, new_thread, run_status
+from tests.watching import ended, events, eventually, new_run, new_thread, run_status
 
 Start = Callable[..., ServerProcess]
 
@@ -250,6 +250,26 @@ def test_a_delayed_run_is_executed_though_its_server_died(start: Start, data_dir
         assert ended(http, thread, run) == "success"
     waited = "SELECT extract(epoch FROM started_at - created_at) >= 4 AS waited FROM runs WHERE run_id = %s"
     assert query(data_dir, waited, [run]) == [{"waited": True}]
+
+
+def test_a_worker_that_gets_back_a_run_that_it_lost_executes_it_once(
+    start: Start, data_dir: Path, journal: Path, gate: Path
+) -> None:
+    """It was stopped for longer than its lease, and claims before it notices: what it still executes must not speak for the run."""
+    with client(start(ALLOGRAPH_LEASE_SECONDS="60")) as http:
+        thread = new_thread(http)
+        asked = {"gate": str(gate), "steps": 5, "journal": str(journal)}
+        run = new_run(http, thread, "count", asked, durability="exit", stream_resumable=True, stream_mode="custom")
+        eventually(lambda: "x2" in written(journal))
+        query(data_dir, "UPDATE runs SET status = 'pending', worker_id = NULL WHERE run_id = %s", [run])
+        query(data_dir, "SELECT pg_notify('allograph', 'queue:')")
+        eventually(lambda: written(journal).count("x2") == 2)
+        gate.touch()
+        assert ended(http, thread, run) == "success"
+        with http.stream("GET", f"/threads/{thread}/runs/{run}/stream", headers={"last-event-id": "-1"}) as response:
+            told = [data.get("entry") or data["attempt"] for name, data in events(response)]
+        assert told == [1, "x1", "x2", 2, "x1", "x2", "x3", "x4", "x5"]
+        assert written(journal) == ["x1", "x2", "x1", "x2", "x3", "x4", "x5"]
 
 
 def test_a_run_that_is_due_does_not_come_between_the_attempts_of_another(

@@ -228,13 +228,23 @@ class Worker:
             run, stream, graphs=self.graphs, checkpoints=self.checkpoints, store=self.store,
             timeout=self.settings.job_timeout_seconds, described=self.described,
         )  # fmt: skip
-        task = asyncio.create_task(self._execute(execution), name=f"run-{run.run_id}")
+        lost = None
+        if earlier := self._executing.get(run.run_id):
+            # This worker lost the run and has claimed it again before it noticed.
+            lost_execution, lost = earlier
+            if not lost_execution.settling:
+                lost.cancel()
+        task = asyncio.create_task(self._execute(execution, lost), name=f"run-{run.run_id}")
         self._executing[run.run_id] = (execution, task)
 
-    async def _execute(self, execution: Execution) -> None:
+    async def _execute(self, execution: Execution, lost: asyncio.Task[None] | None) -> None:
         run, stream = execution.run, execution.stream
         more = True
         try:
+            if lost:
+                await asyncio.wait([lost])
+            # What an earlier attempt began to write down here does not know what others have written since.
+            stream.record = stream.throttle = stream.flush = None
             if run.recorded or self.is_read(run.thread_id):
                 await self._go_on_recording(run, stream)
             else:
@@ -267,7 +277,8 @@ class Worker:
             # The next look at what this worker holds finds a run that it does not execute, and counts that as a death.
             log.exception("run %s cannot be executed here", run.run_id)
         finally:
-            self._executing.pop(run.run_id, None)
+            if (entry := self._executing.get(run.run_id)) and entry[0] is execution:
+                del self._executing[run.run_id]
             self.streams.leave(run.run_id, executing=self._executing)
             # Nothing waits for this run's room or its thread: nothing to look for.
             if more or self._backlog:
