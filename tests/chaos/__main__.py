@@ -95,6 +95,7 @@ async def storm(folder: Path, environment: dict[str, str], seed: int, seconds: f
 
 def gathered(system: System, history: History) -> Facts:
     """All that the checker looks at."""
+    system.wait_until_ready()
     url = system.apis[0].url
     found = facts.gather(system.conninfo, url)
     notary.read(system.conninfo, found)

@@ -78,7 +78,13 @@ class System:
         self.conninfo = self.postgres.start()
         for process in self.processes:
             process.start()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Return when every API process answers; one that found no database when it started is started again."""
         for process in self.apis:
+            if not process.alive:
+                process.start()
             assert process.server
             process.server.wait_until_ready(120)
 
