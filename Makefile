@@ -6,7 +6,7 @@ SHELL   = /bin/bash
 UV_PIP  = uv pip install --quiet --python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-clients check format lock regen regen-check upgrade upgrade-pages capabilities capabilities-check capture parity parity-record \
+.PHONY: help setup run test test-clients check audit format lock regen regen-check upgrade upgrade-pages capabilities capabilities-check capture parity parity-record \
   bench oracle oracle-setup oracle-lock fuzz fuzz-long fuzz-record chaos clean
 
 help: ## list the targets
@@ -44,6 +44,10 @@ $(JS_STAMP):
 
 check: setup regen-check capabilities-check ## lint, types, and whether what is generated is fresh
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+# What the service of vulnerabilities does not know of is named and no failure: behind some mirrors that is everything.
+audit: setup ## look the pinned dependencies up among known vulnerabilities
+	@$(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off -r requirements.txt
 
 format: setup ## put the sources into the project's form
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

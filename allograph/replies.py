@@ -43,8 +43,10 @@ class Accepted(Response):
 class Text(Response):
     """A body of plain text, or of the `media_type` given (a page is `text/html`)."""
 
-    def __init__(self, body: str, media_type: str = "text/plain", status: int = 200) -> None:
-        super().__init__(body, status_code=status, media_type=media_type)
+    def __init__(
+        self, body: str, media_type: str = "text/plain", status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(body, status_code=status, headers=headers, media_type=media_type)
 
 
 class _Streamed(Response):

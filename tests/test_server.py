@@ -242,6 +242,16 @@ def test_docs_need_no_internet(http: httpx.Client) -> None:
     assert not re.search(r"https?://", page.text)
 
 
+def test_docs_run_nothing_else_and_are_in_no_frame(http: httpx.Client) -> None:
+    page = http.get("/docs")
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert (page.headers["x-frame-options"], page.headers["x-content-type-options"]) == ("DENY", "nosniff")
+    # What the policy forbids is not in the page: each script has a source.
+    assert re.findall(r"<script(?! src=)", page.text) == []
+
+
 def test_the_served_contract_is_the_generated_one(http: httpx.Client, served: ServerProcess) -> None:
     document = http.get("/openapi.json").json()
     assert document.pop("servers") == [{"url": served.url}]

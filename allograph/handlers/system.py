@@ -13,7 +13,7 @@ from starlette.requests import Request
 from allograph.encoding import dumps
 from allograph.errors import Unavailable
 from allograph.generated import interface, models
-from allograph.handlers.pages import docs_page
+from allograph.handlers.pages import HEADERS, docs_page
 from allograph.metrics import Metrics
 from allograph.replies import Json, Text
 from allograph.store.database import Database
@@ -38,7 +38,7 @@ class System(interface.System):
         return Json(self.info)
 
     async def get_docs(self, request: Request) -> Text:
-        return Text(docs_page(request.scope.get("root_path", "")), "text/html")
+        return Text(docs_page(request.scope.get("root_path", "")), "text/html", headers=HEADERS)
 
     async def get_metrics(
         self, request: Request, *, format: Literal["prometheus", "json"] = "prometheus"
