@@ -75,20 +75,25 @@ def _entries(history: History, facts: Facts) -> Iterator[str]:
     runs: dict[str, list[RunRow]] = defaultdict(list)
     for run in sorted(facts.runs, key=lambda run: run.seq):
         runs[run.thread_id].append(run)
+    cancelled = {cancel.run_id for cancel in history.cancels}
     of_crons = {cron.thread_id for cron in history.crons}
     for thread in facts.threads:
         if thread.shown != thread.entries:
             yield f"thread {thread.thread_id} shows {_short(thread.shown)}, its newest checkpoint has {_short(thread.entries)}"
         if conversation := history.conversations.get(thread.thread_id):
-            yield from _entries_of_conversation(*conversation, thread, abandoned=thread.thread_id in history.abandoned)
+            last = runs[thread.thread_id][-1] if runs[thread.thread_id] else None
+            # There are moments at which LangGraph is stopped and then has nothing more to do.
+            stopped = last is not None and last.status == "interrupted" and last.run_id in cancelled
+            unfinished = stopped or thread.thread_id in history.abandoned
+            yield from _entries_of_conversation(*conversation, thread, unfinished=unfinished)
         elif thread.thread_id not in of_crons:
             yield from _entries_of_runs(thread, runs[thread.thread_id])
 
 
-def _entries_of_conversation(kind: Kind, tag: str, steps: int, thread: ThreadRow, *, abandoned: bool) -> Iterator[str]:
+def _entries_of_conversation(kind: Kind, tag: str, steps: int, thread: ThreadRow, *, unfinished: bool) -> Iterator[str]:
     """Each answer was applied once, and the client went on until nothing was asked any more."""
     expected = block(tag, steps) if kind == "breakpoints" else quiz_block(tag, steps)
-    if abandoned:
+    if unfinished:
         expected = expected[: len(thread.entries)]
     if thread.entries != expected:
         yield f"{kind} {tag}: the entries of thread {thread.thread_id} are {thread.entries}, expected {expected}"

@@ -326,3 +326,14 @@ def test_an_interview_whose_first_answer_was_lost_is_no_violation_when_it_stands
     del history.responses[INTERVIEW]
     facts.threads[-1].entries = facts.threads[-1].shown = ["i:in"]
     assert violations(history, facts) == []
+
+
+@pytest.mark.parametrize("asked_for", [True, False])
+def test_a_conversation_may_stand_still_where_somebody_cancelled_it(asked_for: bool) -> None:
+    history, facts = good()
+    [last] = [run for run in facts.runs if run.run_id == "run-q2"]
+    last.status = "interrupted"
+    if asked_for:
+        history.cancels.append(Cancel("run-q2", "interrupt", False, 202))
+    facts.threads[1].entries = facts.threads[1].shown = quiz_block("q", 2)[:2]
+    assert any("quiz q: the entries" in said for said in violations(history, facts)) is not asked_for
