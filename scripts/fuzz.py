@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -36,6 +37,9 @@ CONFIG = FUZZ / "langgraph.json"
 REPORTS = ROOT / "build" / "fuzz"
 RESULTS = FUZZ / "results.json"
 
+TARGETS = ("ours", "oracle", "oracle-by-ours")
+"""Our server by the contract it serves, the reference by its own, and the reference by ours."""
+
 MOST_EXCEPTIONS = 10
 
 
@@ -44,7 +48,7 @@ def main() -> None:
     parser.add_argument("--seed", default="1", help='a number, or "random"')
     parser.add_argument("--examples", type=int, help="examples for each operation, instead of what the configuration says")
     parser.add_argument("--minutes", type=int, help="go on fuzzing for so long")
-    parser.add_argument("--target", choices=["ours", "oracle"], default="ours", help="what is fuzzed: ours or the reference")
+    parser.add_argument("--target", choices=TARGETS, default="ours", help="what is fuzzed, and by whose contract")
     parser.add_argument("--record", action="store_true", help="write what came out into tests/fuzz/results.json")
     parser.add_argument("rest", nargs="*", help="more arguments for `schemathesis run`, after --")
     chosen = parser.parse_args()
@@ -55,13 +59,36 @@ def main() -> None:
         options += ["--max-examples", str(chosen.examples)]
     if chosen.minutes:
         options += ["--max-time", str(chosen.minutes * 60)]
-    code = fuzz_oracle(options) if chosen.target == "oracle" else fuzz(options)
+    report = Report(chosen.target)
+    if chosen.target == "ours":
+        code = fuzz(report, options, whole=not chosen.rest and not chosen.examples)
+    else:
+        code = fuzz_oracle(report, options)
     if chosen.record:
-        _record(chosen.target, seed)
+        _record(report, seed)
     sys.exit(code)
 
 
-def fuzz(options: list[str]) -> int:
+class Report:
+    """The files of one target in `build/fuzz`, each with its name, so that several may be fuzzed at once."""
+
+    def __init__(self, target: str) -> None:
+        REPORTS.mkdir(parents=True, exist_ok=True)
+        self.target = target
+        self.junit, self.tally = REPORTS / f"{target}.xml", REPORTS / f"{target}.json"
+        self.requests = REPORTS / f"{target}.requests"
+        """A line for each, ids left out: the same seed has to give the same lines."""
+
+    def read(self) -> dict[str, Any]:
+        tally: dict[str, Any] = json.loads(self.tally.read_text())
+        return tally
+
+    def digest(self) -> str:
+        return hashlib.sha256(self.requests.read_bytes()).hexdigest()[:12]
+
+
+def fuzz(report: Report, options: list[str], *, whole: bool) -> int:
+    """Fuzz our server; `whole` runs must also follow each link of the contract."""
     exceptions = yaml.safe_load((FUZZ / "exceptions.yaml").read_text()) or []
     if len(exceptions) > MOST_EXCEPTIONS:
         sys.exit(f"error: {FUZZ / 'exceptions.yaml'} has {len(exceptions)} lines; at most {MOST_EXCEPTIONS} may be excused")
@@ -70,54 +97,88 @@ def fuzz(options: list[str]) -> int:
         options += ["--exclude-operation-id", operation.operation_id]
     with data_folder() as folder, serving(folder / "data", config=CONFIG) as server:
         began = time.monotonic()
-        code = _schemathesis(server.url, options, {"things": list(_things(server.url))})
+        code = _schemathesis(report, server.url, f"{server.url}/openapi.json", options)
         seconds = time.monotonic() - began
         alive = server.process.poll() is None and httpx.get(f"{server.url}/ok?check_db=1", timeout=10).status_code == 200
         broken = [line for line in server.output.splitlines() if "contract violation" in line or "Exception in ASGI" in line]
-    tally = json.loads((REPORTS / "tally.json").read_text())
+    tally = report.read()
     print(f"{len(OPERATIONS) - len(missing)} operations in {seconds:.0f} s; {len(missing)} are not implemented yet and answer 501")
     print(_answers(tally["answers"]))
+    print(f"digest of the requests: {report.digest()}")
+    unfollowed = _report_links(contract.document(), tally["links"])
     for index, line in enumerate(exceptions):
         print(f"excused {tally['excused'].get(str(index), 0)} times: {line['operation']} {line['check']}: {line['reason']}")
     for line in broken[:20]:
         print(f"in the server's log: {line[:500]}")
     if not alive:
         print("the server is not what it was: it ended or its database does not answer")
-    return code or (1 if broken or not alive else 0)
+    return code or (1 if broken or not alive or (whole and unfollowed) else 0)
 
 
-def fuzz_oracle(options: list[str]) -> int:
+def fuzz_oracle(report: Report, options: list[str]) -> int:
     """The same against the reference, whose failures are counted and not ours."""
     with oracle(CONFIG) as url:
-        _schemathesis(url, options, {"things": list(_things(url))})
-    print(_answers(json.loads((REPORTS / "tally.json").read_text())["answers"]))
+        judge = f"{url}/openapi.json"
+        if report.target == "oracle-by-ours":
+            # What our server would serve at the reference's address, with the same graphs.
+            judge = str(REPORTS / "contract.json")
+            Path(judge).write_bytes(contract.served(tuple(json.loads(CONFIG.read_text())["graphs"]), url))
+        _schemathesis(report, url, judge, options)
+    print(_answers(report.read()["answers"]))
     return 0
 
 
-def _schemathesis(url: str, options: list[str], given: dict[str, Any]) -> int:
-    REPORTS.mkdir(parents=True, exist_ok=True)
-    given |= {"url": url, "tally": str(REPORTS / "tally.json")}
+def _schemathesis(report: Report, url: str, judge: str, options: list[str]) -> int:
+    """Fuzz the server at `url` by the contract at `judge`, an address or a file; the exit code."""
+    given = {"things": list(_things(url)), "url": url, "tally": str(report.tally), "requests": str(report.requests)}
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(FUZZ / "schemathesis.toml"),
-        "run", f"{url}/openapi.json", "--report", "junit", "--report-junit-path", str(REPORTS / "junit.xml"), *options,
+        "run", judge, "--url", url, "--report", "junit", "--report-junit-path", str(report.junit), *options,
     ]  # fmt: skip
-    environment = {**os.environ, "ALLOGRAPH_FUZZ": json.dumps(given), "PYTHONPATH": str(ROOT)}
+    # The order of sets must not change from run to run.
+    environment = {**os.environ, "ALLOGRAPH_FUZZ": json.dumps(given), "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
-def _record(target: str, seed: int) -> None:
+def _record(report: Report, seed: int) -> None:
     """Keep the figures of this run for docs/PARITY.md. A failure counts once for each operation and check."""
-    tally = json.loads((REPORTS / "tally.json").read_text())
+    tally = report.read()
     failed = Counter(name.rpartition(" ")[2] for name in tally["failures"])
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results[target] = {
-        "version": contract.UPSTREAM_VERSION if target == "oracle" else importlib.metadata.version("allograph"),
+    results[report.target] = {
+        "version": importlib.metadata.version("allograph") if report.target == "ours" else contract.UPSTREAM_VERSION,
         "schemathesis": importlib.metadata.version("schemathesis"), "seed": seed,
         "operations": len({name.rpartition(" ")[0] for name in tally["answers"]}), "requests": sum(tally["answers"].values()),
         "server_errors": sum(count for name, count in tally["answers"].items() if name.rpartition(" ")[2].startswith("5")),
         "failures": dict(sorted(failed.items())),
     }  # fmt: skip
     RESULTS.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
+
+
+def declared_links(document: dict[str, Any]) -> list[str]:
+    """The links of a contract, named as Schemathesis names them."""
+    operations = [(f"{method.upper()} {path}", one) for path, item in document["paths"].items() for method, one in item.items()]
+    labels = {one["operationId"]: label for label, one in operations}
+    return [
+        f"{label} -> [{status}] {name} -> {labels[link['operationId']]}"
+        for label, one in operations
+        for status, response in one["responses"].items()
+        for name, link in response.get("links", {}).items()
+    ]
+
+
+def _report_links(document: dict[str, Any], followed: dict[str, dict[str, int]]) -> list[str]:
+    """Print how often the stateful phase followed the contract's links; those that led nowhere."""
+    links = declared_links(document)
+    times = {link: followed.get(link, {}).get("followed", 0) for link in links}
+    nowhere = [link for link in links if not followed.get(link, {}).get("led_somewhere")]
+    fewest = ", ".join(f"{link} {times[link]}" for link in sorted(links, key=times.__getitem__)[:3])
+    print(
+        f"{len(links) - len(nowhere)} of {len(links)} links led somewhere, {sum(times.values())} times followed; fewest: {fewest}"
+    )
+    for link in nowhere:
+        print(f"followed {times[link]} times and never to an answer that is no refusal: {link}")
+    return nowhere
 
 
 def _answers(answers: dict[str, int]) -> str:

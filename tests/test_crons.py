@@ -132,6 +132,17 @@ def test_a_cron_on_a_thread_deletes_no_thread(http: httpx.Client) -> None:
     }  # fmt: skip
 
 
+def test_a_patch_that_does_not_fit_what_the_cron_has_is_a_conflict(http: httpx.Client) -> None:
+    cron = create(http, enabled=False, context={"a": 1})
+    url = f"/runs/crons/{cron['cron_id']}"
+    settings = {"configurable": {"b": 1}}
+    assert http.patch(url, json={"context": {"a": 2}, "config": settings}).status_code == 400
+    refused = http.patch(url, json={"config": settings})
+    assert (refused.status_code, "empty it in the same request" in refused.text) == (409, True)
+    assert http.get(url).json() == cron
+    assert http.patch(url, json={"context": {}, "config": settings}).json()["payload"]["config"]["configurable"]["b"] == 1
+
+
 def test_a_patch_that_is_refused_changes_nothing(http: httpx.Client) -> None:
     cron = create(http)
     url = f"/runs/crons/{cron['cron_id']}"

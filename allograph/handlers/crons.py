@@ -13,7 +13,7 @@ from allograph.access.guard import Access
 from allograph.access.policy import stamped
 from allograph.access.users import current_user
 from allograph.encoding import dumps
-from allograph.errors import Conflict, Invalid, NotFound
+from allograph.errors import BadRequest, Conflict, Invalid, NotFound
 from allograph.generated import interface, models
 from allograph.handlers.fields import encoded, given, page, shown
 from allograph.handlers.run_requests import cron_request
@@ -168,7 +168,12 @@ def _changed(row: Row, now: datetime, sent: Mapping[str, Any], body: models.Cron
     changes = {name: getattr(body, name) for name in ("schedule", "timezone", "end_time", "enabled", "on_run_completed") if name in sent}
     metadata = {**row["metadata"], **(sent.get("metadata") or {})}
     payload = _payload({**row["payload"].parsed(), **sent, **({"metadata": metadata} if "metadata" in sent else {})}, row["cron_id"])
-    cron_request(payload, on_thread)
+    try:
+        cron_request(payload, on_thread)
+    except BadRequest as error:
+        if {"context", "config"} <= sent.keys():
+            raise
+        raise Conflict(f"{error.detail} The cron has the other one; empty it in the same request, or leave this one out.") from None
     cron = {**row, **changes}
     times = Schedule.parse(cron["schedule"], cron["timezone"])
     if "schedule" in sent:

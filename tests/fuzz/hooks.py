@@ -11,16 +11,20 @@ import atexit
 import json
 import os
 import random
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import httpx
 import schemathesis
+import schemathesis.cli
 import yaml
 from schemathesis.core import NOT_SET
 from schemathesis.core.failures import Failure
 from schemathesis.core.transport import Response
+from schemathesis.engine import events
+from schemathesis.engine.run import PhaseName
 from schemathesis.generation.case import Case
 from schemathesis.hooks import HookContext
 
@@ -29,7 +33,7 @@ from allograph.runner.schedule import Schedule
 
 GIVEN: dict[str, Any] = json.loads(os.environ.get("ALLOGRAPH_FUZZ", "{}"))
 """From `scripts/fuzz.py`: the server's `url`, `things` that exist (each a dictionary of path parameters), and where to write the
-`tally`."""
+`tally` and the `requests`."""
 
 EXCEPTIONS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("exceptions.yaml").read_text()) or []
 
@@ -41,8 +45,12 @@ LONGEST_DELAY = 0.2
 """Seconds. `after_seconds` may be a year, and some requests wait for their run."""
 
 _answers: Counter[str] = Counter()
+_seconds: Counter[str] = Counter()
 _excused: Counter[int] = Counter()
 _failures: Counter[str] = Counter()
+_followed: Counter[str] = Counter()
+_led_somewhere: Counter[str] = Counter()
+_requests: list[str] = []
 _assistants: set[str] = set()
 """Those that were made on the way."""
 
@@ -70,7 +78,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
         for body in case.body if isinstance(case.body, list) else [case.body]:
             _put_right(body)
             if walking and isinstance(body, dict):
-                _walk(body, runs="/runs" in case.operation.path)
+                _walk(body, case.operation.path)
     match case.operation.label:
         case "POST /threads/{thread_id}/stream/events" if isinstance(case.body, dict):
             # The protocol's envelopes are closed: what it does not know would be ignored.
@@ -104,15 +112,44 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
 @schemathesis.hook
 def after_call(context: HookContext, case: Case, response: Response) -> None:
     _answers[f"{case.operation.label} {response.status_code}"] += 1
+    _seconds[case.operation.label] += response.elapsed
+    _requests.append(_as_sent(case, response))
     if case.operation.label == "POST /assistants" and response.status_code == 200:
         _assistants.add(response.json()["assistant_id"])
 
 
+@schemathesis.cli.handler()
+class Links(schemathesis.cli.EventHandler):  # type: ignore[misc]
+    """Counts the contract's links that the stateful phase followed, and those of which the answer was no refusal."""
+
+    def handle_event(self, ctx: schemathesis.cli.ExecutionContext, event: events.EngineEvent) -> None:
+        if not isinstance(event, events.ScenarioFinished) or event.phase is not PhaseName.STATEFUL_TESTING:
+            return
+        for case_id, node in event.recorder.cases.items():
+            answered = event.recorder.interactions.get(case_id)
+            if node.transition and node.is_transition_applied and answered and answered.response:
+                _followed[node.transition.id] += 1
+                _led_somewhere[node.transition.id] += answered.response.status_code < 300
+
+
 @atexit.register
 def _write_tally() -> None:
-    if place := GIVEN.get("tally"):
-        excused = {str(index): n for index, n in _excused.items()}
-        Path(place).write_text(json.dumps({"answers": _answers, "excused": excused, "failures": _failures}))
+    if "tally" not in GIVEN:
+        return
+    links = {name: {"followed": count, "led_somewhere": _led_somewhere[name]} for name, count in _followed.items()}
+    excused = {str(index): n for index, n in _excused.items()}
+    tally = {"answers": _answers, "excused": excused, "failures": _failures, "links": links, "seconds": _seconds}
+    Path(GIVEN["tally"]).write_text(json.dumps(tally))
+    Path(GIVEN["requests"]).write_text("".join(_requests))
+
+
+def _as_sent(case: Case, response: Response) -> str:
+    """A line of what was sent, in which an id is the same whatever it is: servers make them up anew in each run."""
+    request = response.request
+    body = request.body.decode(errors="backslashreplace") if isinstance(request.body, bytes) else request.body
+    phase = case.meta.phase.name.value if case.meta else ""
+    line = f"{phase} {request.method} {request.path_url} {body or ''}".replace("\n", "\\n")
+    return re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>", line) + "\n"
 
 
 def _with_a_value(query: dict[str, Any]) -> None:
@@ -152,9 +189,13 @@ def _put_right(body: Any) -> None:
         body["timezone"] = TIMEZONES[len(body["timezone"]) % len(TIMEZONES)]
 
 
-def _walk(body: dict[str, Any], *, runs: bool) -> None:
+def _walk(body: dict[str, Any], path: str) -> None:
     """On the way through the links the checks believe that what was made is there until it is deleted, and then gone for good."""
-    if runs:
+    if "/runs/crons" in path:
+        # A cron goes with its assistant, so it gets one that stays. To search for one, the link names the assistant.
+        if path.endswith("/crons"):
+            body["assistant_id"] = "steps"
+    elif "/runs" in path:
         # Only what a link names may be missing, not a random assistant.
         if "assistant_id" in body and body["assistant_id"] not in _assistants:
             body["assistant_id"] = "steps"

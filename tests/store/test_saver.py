@@ -80,6 +80,20 @@ async def test_writes_are_the_same(database: Database, name: str) -> None:
     assert stored[0] == stored[1]
 
 
+async def test_a_channel_may_have_any_name(database: Database) -> None:
+    """The original cannot read back what it wrote under these."""
+    saver = Saver(database.pool, serde=SERDE)  # type: ignore[arg-type]
+    values = {"a\\b": [1], "\\x": [2], "\\\\": [3], "é😀'": [4]}
+    versions: dict[str, str | int | float] = dict.fromkeys(values, f"{1:032}.5")
+    checkpoint: Checkpoint = {**empty_checkpoint(), "id": "1", "channel_values": values, "channel_versions": versions}
+    await saver.aput(config("named"), checkpoint, {}, versions)
+    await saver.aput_writes(config("named", "1"), list(values.items()), "task")
+    read = await saver.aget_tuple(config("named"))
+    assert read is not None
+    assert read.checkpoint["channel_values"] == values
+    assert read.pending_writes == [("task", name, value) for name, value in values.items()]
+
+
 class Plain:
     def __init__(self, text: str) -> None:
         self.text = text
