@@ -104,6 +104,8 @@ def fuzz(report: Report, options: list[str], *, whole: bool) -> int:
     tally = report.read()
     print(f"{len(OPERATIONS) - len(missing)} operations in {seconds:.0f} s; {len(missing)} are not implemented yet and answer 501")
     print(_answers(tally["answers"]))
+    slowest = sorted(tally["seconds"].items(), key=lambda item: -item[1])[:3]
+    print(f"slowest: {', '.join(f'{name} {spent:.0f} s' for name, spent in slowest)}")
     print(f"digest of the requests: {report.digest()}")
     unfollowed = _report_links(contract.document(), tally["links"])
     for index, line in enumerate(exceptions):

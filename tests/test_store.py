@@ -191,7 +191,33 @@ def test_the_longest_that_is_taken_can_be_stored(http: httpx.Client, space: str)
         reply = http.put("/store/items", json={**item, **wrong})
         assert reply.status_code == 422
         assert said in reply.json()["detail"]
-    assert http.get("/store/items", params={"namespace": f"{label}.a", "key": key}).status_code == 422
+
+
+@pytest.mark.parametrize("label", ["x" * 1024, "é" * 600, "😀" * 1024])
+def test_what_is_too_long_to_be_stored_is_not_there(http: httpx.Client, label: str) -> None:
+    namespace = [label] * 64
+    assert http.get("/store/items", params={"namespace": namespace[:2], "key": "k"}).json() is None
+    assert http.request("DELETE", "/store/items", json={"namespace": namespace, "key": label}).status_code == 204
+    assert http.post("/store/items/search", json={"namespace_prefix": namespace}).json() == {"items": []}
+    for place in ("prefix", "suffix"):
+        for labels in (namespace, ["*", *namespace[:63]]):
+            assert http.post("/store/namespaces", json={place: labels}).json() == {"namespaces": []}
+
+
+@pytest.mark.parametrize(
+    ("value", "index"),
+    [({"text": "apple"}, ["text", "text"]), ({"a": [{"0": "apple"}, {"b": "pear"}]}, ["a[*]", "a[*].0"])],
+    ids=str,
+)
+def test_fields_that_come_to_one_name_have_one_vector(
+    http: httpx.Client, indexed: ServerProcess, space: str, value: dict[str, Any], index: list[str]
+) -> None:
+    item = {"namespace": [space], "key": "k", "value": value, "index": index}
+    for _ in range(2):
+        assert http.put("/store/items", json=item).status_code == 204
+    stored = query(indexed.data_dir, "SELECT field_name FROM store_vectors WHERE prefix = %s", [space])
+    assert len(stored) == len({one["field_name"] for one in stored}) > 0
+    assert keys(http, space, query="apple") == ["k"]
 
 
 def test_the_sync_client(indexed: ServerProcess, space: str) -> None:

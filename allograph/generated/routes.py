@@ -378,8 +378,12 @@ async def _wait_stateless_run(handler: interface.StatelessRuns, request: Request
     )
 
 
-_GET_ITEM_KEY: Query[str] = Query("key", str, required=True)
-_GET_ITEM_NAMESPACE: QueryTexts[Sequence[str]] = QueryTexts("namespace", list[str], required=True)
+_GET_ITEM_KEY: Query[str] = Query("key", Annotated[str, Field(max_length=1024)], required=True)
+_GET_ITEM_NAMESPACE: QueryTexts[Sequence[str]] = QueryTexts(
+    "namespace",
+    Annotated[list[Annotated[str, Field(min_length=1, max_length=1024)]], Field(min_length=1, max_length=64)],
+    required=True,
+)
 _GET_ITEM_REFRESH_TTL: Query[bool | None] = Query("refresh_ttl", Flag)
 
 

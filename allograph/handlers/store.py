@@ -45,16 +45,15 @@ class Store(interface.Store):
         self, request: Request, *, key: str, namespace: Sequence[str], refresh_ttl: bool | None = None
     ) -> Json[models.Item | Any]:
         dotted = ".".join(namespace)
-        _refuse_long(dotted, "namespace", LONGEST)
         labels = tuple(dotted.split("."))
         if not all(labels):
             raise Invalid(f"namespace is {dotted[:100]!r}; expected labels with a dot between them, none of them empty")
         labels = await self._scoped("get", labels, key=key, refresh_ttl=refresh_ttl)
-        item = await self.items.aget(labels, _key(key), refresh_ttl=refresh_ttl)
+        item = await self.items.aget(labels, key, refresh_ttl=refresh_ttl)
         return Json(dumps(_shown(item) if item else None))
 
     async def put_item(self, request: Request, body: models.StorePutRequest) -> NoContent:
-        namespace = _namespace(body.namespace, "namespace")
+        namespace = _namespace(body.namespace)
         if namespace[0] == RESERVED:
             raise Invalid(f"namespace begins with {RESERVED!r}, which is reserved; expected another first label")
         if isinstance(index := parsed(await request.body()).get("index"), int) and index is not False:
@@ -63,18 +62,21 @@ class Store(interface.Store):
             self._refuse_without_index("index names fields to embed")
             for field in body.index:
                 _refuse_long(field, f"index: the field {field[:60]!r}", LONGEST_FIELD)
+        _refuse_long(body.key, "key", LONGEST)
         namespace = await self._scoped("put", namespace, key=body.key, value=body.value, index=body.index)
+        # Looked for, what is too long to be stored is just not there.
+        _refuse_long(".".join(namespace), "namespace", LONGEST)
         # Without a time to live the store's own; null asks for none.
         ttl = NOT_PROVIDED if "ttl" not in body.model_fields_set else body.ttl.root if body.ttl else None
         try:
-            await self.items.aput(namespace, _key(body.key), body.value, index=body.index, ttl=ttl)
+            await self.items.aput(namespace, body.key, body.value, index=body.index, ttl=ttl)
         except EmbeddingError as error:
             raise Unavailable(str(error)) from error
         return NoContent()
 
     async def delete_item(self, request: Request, body: models.StoreDeleteRequest) -> NoContent:
-        namespace = await self._scoped("delete", _namespace(body.namespace, "namespace"), key=body.key)
-        await self.items.adelete(namespace, _key(body.key))
+        namespace = await self._scoped("delete", _namespace(body.namespace), key=body.key)
+        await self.items.adelete(namespace, body.key)
         return NoContent()
 
     async def search_items(self, request: Request, body: models.StoreSearchRequest) -> Json[models.SearchItemsResponse]:
@@ -82,7 +84,7 @@ class Store(interface.Store):
         if query:
             self._refuse_without_index("query asks for a search by meaning")
         prefix = await self._scoped(
-            "search", _namespace(given(body.namespace_prefix, ()) or (), "namespace_prefix"), filter=given(body.filter, None),
+            "search", _namespace(given(body.namespace_prefix, ()) or ()), filter=given(body.filter, None),
             limit=body.limit, offset=body.offset, query=query, refresh_ttl=body.refresh_ttl,
         )  # fmt: skip
         try:
@@ -99,11 +101,13 @@ class Store(interface.Store):
     async def list_namespaces(
         self, request: Request, body: models.StoreListNamespacesRequest
     ) -> Json[models.ListNamespaceResponse]:
-        suffix = _namespace(given(body.suffix, ()), "suffix")
+        suffix = _namespace(given(body.suffix, ()))
         prefix = await self._scoped(
-            "list_namespaces", _namespace(given(body.prefix, ()), "prefix"), suffix=suffix or None,
+            "list_namespaces", _namespace(given(body.prefix, ())), suffix=suffix or None,
             max_depth=given(body.max_depth, None), limit=body.limit, offset=body.offset,
         )  # fmt: skip
+        if max(_size(prefix), _size(suffix)) > LONGEST:
+            return Json(dumps({"namespaces": []}))  # no namespace is so long; Postgres would find the pattern too complex
         namespaces = await self.items.alist_namespaces(
             prefix=prefix, suffix=suffix,
             max_depth=given(body.max_depth, None), limit=body.limit, offset=body.offset,
@@ -115,16 +119,12 @@ class Store(interface.Store):
             raise Invalid(f"{what}, and this server has no embeddings; leave it out, or set store.index in langgraph.json")
 
 
-def _namespace(labels: Sequence[RootModel[str]], field: str) -> tuple[str, ...]:
-    """Raises `Invalid` for one that is too long; what its labels may be, the contract says."""
-    namespace = tuple(label.root for label in labels)
-    _refuse_long(".".join(namespace), field, LONGEST)
-    return namespace
+def _namespace(labels: Sequence[RootModel[str]]) -> tuple[str, ...]:
+    return tuple(label.root for label in labels)
 
 
-def _key(key: str) -> str:
-    _refuse_long(key, "key", LONGEST)
-    return key
+def _size(namespace: Sequence[str]) -> int:
+    return len(".".join(namespace).encode())
 
 
 def _refuse_long(text: str, field: str, longest: int) -> None:

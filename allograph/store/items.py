@@ -4,7 +4,8 @@ It is LangGraph's `AsyncPostgresStore`, its tables and its statements, with thes
 
 - Each call takes a connection of its own. LangGraph's gathers the calls of all runs in one task that works on one batch at a
   time: one slow embedding would hold up, and one bad call would fail, what other runs asked for.
-- Embeddings are made before a connection is taken, and an item's former vectors go when it is put again.
+- Embeddings are made before a connection is taken, and an item's former vectors go when it is put again. Fields of one name
+  have one vector.
 - Filters mean what `InMemoryStore` makes of them: numbers are compared as numbers, and nested objects match.
 - What has expired is not shown, though the sweep may not have been there yet.
 """
@@ -72,6 +73,8 @@ _FORGET_VECTORS: LiteralString = """
 DELETE FROM store_vectors USING unnest(%s::text[], %s::text[]) AS put (prefix, key)
 WHERE store_vectors.prefix = put.prefix AND store_vectors.key = put.key
 """
+
+_PUT_VECTORS: LiteralString = "INSERT INTO store_vectors (prefix, key, field_name, embedding) VALUES "
 
 # Exact: the distance of every vector below the prefix. `near` has an item once, however many of its fields are indexed.
 _NEAREST = """
@@ -237,9 +240,11 @@ class Items(AsyncPostgresStore):
             kept = [put for _, put in puts if put.value is not None]
             vectors.append((_FORGET_VECTORS, [[_namespace_to_text(put.namespace) for put in kept], [put.key for put in kept]]))
         if request:
-            query, texts = request
-            embedded = await self._embed([text for *_, text in texts])
-            vectors.append((query, [p for (*place, _), vector in zip(texts, embedded, strict=True) for p in (*place, vector)]))
+            # The original's statement fails when fields have one name: `a` twice, or `a[*].0` beside the first of several `a[*]`.
+            texts = {(prefix, key, field): text for prefix, key, field, text in request[1]}
+            embedded = await self._embed(list(texts.values()))
+            rows = [value for place, vector in zip(texts, embedded, strict=True) for value in (*place, vector)]
+            vectors.append((_PUT_VECTORS + ", ".join(["(%s, %s, %s, %s)"] * len(texts)), rows))
         return statements, vectors
 
     async def _search_statements(self, searches: Sequence[tuple[int, SearchOp]]) -> list[tuple[str, list[Any]]]:

@@ -164,7 +164,8 @@ def _parameter(contract: dict[str, Any], source: dict[str, Any], path: str) -> P
     items = schema["items"] if schema.get("type") == "array" else None
     annotation, check = _text_type(contract, items or schema, f"{source['name']} of {path}")
     if items is not None:
-        annotation, check = f"Sequence[{annotation}]", f"list[{check}]"
+        annotation = f"Sequence[{annotation}]"
+        check = _bounded(f"list[{check}]", min_length=schema.get("minItems"), max_length=schema.get("maxItems"))
     default = schema.get("default")
     required = bool(source.get("required")) and source["in"] != "path"
     if default is None and not source.get("required"):
@@ -221,14 +222,17 @@ def _text_type(contract: dict[str, Any], schema: dict[str, Any], where: str) -> 
         case "string", "date-time":
             return "datetime", "datetime"
         case "integer", _:
-            bounds = {"ge": schema.get("minimum"), "le": schema.get("maximum")}
-            given = ", ".join(f"{name}={bound}" for name, bound in bounds.items() if bound is not None)
-            return "int", f"Annotated[Whole, Field({given})]" if given else "Whole"
+            return "int", _bounded("Whole", ge=schema.get("minimum"), le=schema.get("maximum"))
         case "boolean", _:
             return "bool", "Flag"
         case "string", _:
-            return "str", "str"
+            return "str", _bounded("str", min_length=schema.get("minLength"), max_length=schema.get("maxLength"))
     raise ContractError(f"the parameter {where} has a type that the generator does not know: {schema}")
+
+
+def _bounded(check: str, **bounds: int | None) -> str:
+    given = ", ".join(f"{name}={bound}" for name, bound in bounds.items() if bound is not None)
+    return f"Annotated[{check}, Field({given})]" if given else check
 
 
 def python_type(schema: dict[str, Any]) -> str:

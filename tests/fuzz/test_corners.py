@@ -163,8 +163,8 @@ COMMANDS: list[dict[str, Any]] = [
     {}, {"zz": 1}, {"goto": "zz"}, {"goto": ""}, {"goto": "__end__"}, {"goto": "__start__"}, {"goto": ["zz", "first"]},
     {"goto": []},
     {"goto": {"node": "zz", "input": None}}, {"goto": [{"node": "last", "input": 5}]}, {"update": []}, {"update": [[1, 2]]},
-    {"update": [["a", 1]]}, {"update": {"zz": 1}}, {"update": {"a\\b": 1}}, {"update": None}, {"resume": None}, {"resume": {}}, {"resume": {"a" * 32: 1}},
-    {"resume": [1]},
+    {"update": [["a", 1]]}, {"update": {"zz": 1}}, {"update": {"a\\b": 1}}, {"update": None}, {"resume": None},
+    {"resume": {}}, {"resume": {"a" * 32: 1}}, {"resume": [1]},
 ]  # fmt: skip
 
 
