@@ -7,11 +7,13 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid5
 
 import httpx
 import psycopg
 import pytest
 
+from allograph.store.assistants import NAMESPACE
 from allograph.store.embedded import EmbeddedPostgres
 from tests.server_process import ServerProcess, tables
 from tests.watching import ended, new_run, new_thread
@@ -35,7 +37,8 @@ def places(http: httpx.Client) -> dict[str, str]:
     assert ended(http, thread, run) == "success"
     checkpoint = http.get(f"/threads/{thread}/state").json()["checkpoint"]["checkpoint_id"]
     assistant = http.post("/assistants", json={"graph_id": "count"}).json()["assistant_id"]
-    return {"T": thread, "R": run, "C": checkpoint, "A": assistant, "NOBODY": NOBODY}
+    talk, count = (str(uuid5(NAMESPACE, graph)) for graph in ("talk", "count"))
+    return {"T": thread, "R": run, "C": checkpoint, "A": assistant, "NOBODY": NOBODY, "TALK": talk, "COUNT": count}
 
 
 @pytest.fixture(scope="module")
@@ -269,6 +272,97 @@ def test_refused(name: str, http: httpx.Client, places: dict[str, str]) -> None:
         content = case.body if isinstance(case.body, bytes) else json.dumps(filled(case.body, places)).encode()
     answer = http.request(case.method, filled(case.path, places), params=case.query or None, content=content)
     assert case.says in refused(answer, case.status)
+
+
+COMMANDS, EVENTS, MCP, A2A = "/threads/{T}/commands", "/threads/{T}/stream/events", "/mcp", "/a2a/{TALK}"
+ELSEWHERE = "/threads/{NOBODY}/commands"
+
+
+def command(method: str, **params: Any) -> dict[str, Any]:
+    return {"id": 1, "method": method, "params": params}
+
+
+def rpc(method: str, **params: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+
+
+def message(*parts: Any, **more: Any) -> dict[str, Any]:
+    return {"role": "user", "messageId": "m", "parts": list(parts), **more}
+
+
+TEXT = {"kind": "text", "text": "x"}
+ENVELOPES: dict[str, tuple[str, Any, int, str]] = {
+    # ---- commands of the thread protocol
+    "no JSON": (COMMANDS, b"{", 400, "JSON"),
+    "no id": (COMMANDS, {"method": "run.start"}, 400, "invalid_argument"),
+    "no method": (COMMANDS, {"id": 1}, 400, "invalid_argument"),
+    "an id that is text": (COMMANDS, {"id": "1", "method": "run.start"}, 400, "invalid_argument"),
+    "an unknown command": (COMMANDS, command("run.stop"), 200, "unknown_command"),
+    "a run of nothing": (COMMANDS, command("run.start"), 200, "invalid_argument"),
+    "a run of nobody": (COMMANDS, command("run.start", assistant_id="nobody"), 200, "nobody"),
+    "a run of nobody on a thread to come": (ELSEWHERE, command("run.start", assistant_id=NOBODY), 200, "no assistant"),
+    "a run with wrong metadata": (ELSEWHERE, command("run.start", assistant_id="count", metadata=5), 200, "metadata"),
+    "a run with a wrong config": (ELSEWHERE, command("run.start", assistant_id="count", config=[]), 200, "config"),
+    "a run with a wrong strategy": (
+        ELSEWHERE,
+        command("run.start", assistant_id="count", multitask_strategy="x"),
+        200,
+        "multitask",
+    ),
+    "a run with NUL": (ELSEWHERE, command("run.start", assistant_id="count", input={"a": "\0"}), 400, "NUL"),
+    "an answer to nothing": (COMMANDS, command("input.respond", interrupt_id="x", response=1), 200, "no_such_interrupt"),
+    "an answer elsewhere": (ELSEWHERE, command("input.respond", interrupt_id="x", response=1), 200, "no_such"),
+    "an answer without one": (COMMANDS, command("input.respond"), 200, "invalid_argument"),
+    "a message to what has none": (
+        COMMANDS,
+        command("input.inject", message={"role": "user", "content": "x"}),
+        200,
+        "not_supported",
+    ),
+    "a fork of nothing": (COMMANDS, command("state.fork", checkpoint_id=NOBODY), 200, "no_such_checkpoint"),
+    "a fork elsewhere": (ELSEWHERE, command("state.fork", checkpoint_id=NOBODY), 200, "no_such"),
+    "checkpoints elsewhere": (ELSEWHERE, command("state.listCheckpoints", limit="x"), 200, "invalid_argument"),
+    # ---- its streams
+    "no subscription": (EVENTS, b"", 400, "JSON"),
+    "no channels": (EVENTS, {}, 400, "channels"),
+    "an unknown channel": (EVENTS, {"channels": ["debug"]}, 400, "channels"),
+    "a depth that is text": (EVENTS, {"channels": ["values"], "depth": "1"}, 400, "depth"),
+    "a number that is text": (EVENTS, {"channels": ["values"], "since": "1"}, 400, "since"),
+    "namespaces of numbers": (EVENTS, {"channels": ["values"], "namespaces": [1]}, 400, "namespaces"),
+    # ---- MCP
+    "MCP without JSON": (MCP, b"{", 400, "JSON"),
+    "MCP without a version": (MCP, {"id": 1, "method": "ping"}, 400, "jsonrpc"),
+    "MCP in a batch": (MCP, [rpc("ping")], 400, "message"),
+    "an unknown method": (MCP, rpc("resources/list"), 200, "not found"),
+    "a tool that is none": (MCP, rpc("tools/call", name="nobody", arguments={}), 200, "nobody"),
+    "a tool without a name": (MCP, rpc("tools/call", arguments={}), 200, "name"),
+    "a tool with wrong arguments": (MCP, rpc("tools/call", name="count", arguments=[1]), 200, "arguments"),
+    # ---- A2A
+    "A2A without JSON": (A2A, b"{", 200, "-32700"),
+    "A2A in a batch": (A2A, ["x"], 200, "-32600"),
+    "an unknown A2A method": (A2A, rpc("message/shout"), 200, "-32601"),
+    "no message": (A2A, rpc("message/send"), 200, "-32602"),
+    "a message without parts": (A2A, rpc("message/send", message=message()), 200, "-32602"),
+    "a message with a file": (A2A, rpc("message/send", message=message({"kind": "file", "file": {"uri": "x"}})), 200, "-32"),
+    "a message in no context": (A2A, rpc("message/send", message=message(TEXT, contextId="x")), 200, "-32602"),
+    "a stream without parts": (A2A, rpc("message/stream", message=message()), 200, "-32602"),
+    "a message to who holds no conversation": ("/a2a/{COUNT}", rpc("message/send", message=message(TEXT)), 200, "-32602"),
+    "a message to nobody": ("/a2a/{NOBODY}", rpc("message/send", message=message(TEXT)), 200, "not found"),
+    "a task that is none": (A2A, rpc("tasks/get", id="x", contextId="{T}"), 200, "-32001"),
+    "a cancel of no task": (A2A, rpc("tasks/cancel", id="{NOBODY}", contextId="{T}"), 200, "-32001"),
+}
+
+
+@pytest.mark.parametrize("name", ENVELOPES)
+def test_refused_in_an_envelope(name: str, http: httpx.Client, places: dict[str, str]) -> None:
+    """The thread protocol and JSON-RPC say what is wrong in bodies of their own, often with status 200."""
+    path, body, status, says = ENVELOPES[name]
+    content = body if isinstance(body, bytes) else json.dumps(filled(body, places)).encode()
+    headers = {"accept": "text/event-stream" if "stream" in str(body) else "application/json"}
+    answer = http.post(filled(path, places), content=content, headers=headers)
+    assert answer.status_code == status, answer.text[:500]
+    assert any(word in answer.text for word in ('"error"', '"detail"'))
+    assert says in answer.text
 
 
 WRITING = (

@@ -46,8 +46,10 @@ class Streaming(interface.Streaming):
         Path("thread_id", Uuid)(request)
         try:
             body = parsed(await request.body())
-        except Invalid:
-            body = None
+        except Invalid as unreadable:
+            if operation.name == "send_thread_command":
+                return Json(command_error(None, "invalid_argument", unreadable.detail), status=400)
+            raise BadRequest(unreadable.detail) from None
         if operation.name == "send_thread_command":
             try:
                 command_id, _, _ = envelope(body)

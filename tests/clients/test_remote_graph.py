@@ -138,6 +138,62 @@ def test_history_and_state(talk: RemoteGraph, config: RunnableConfig) -> None:
     assert (texts(early.values), early.next) == (["one"], ("answer",))
 
 
+def pages_of_history(talk: RemoteGraph, config: RunnableConfig, size: int, **options: Any) -> list[list[Any]]:
+    """Page after page, each from where the one before it ended."""
+    pages: list[list[Any]] = []
+    while not pages or len(pages[-1]) == size:
+        before = pages[-1][-1].config if pages else None
+        pages.append(list(talk.get_state_history(config, before=before, limit=size, **options)))
+    return pages
+
+
+def test_pages_of_history(talk: RemoteGraph, config: RunnableConfig) -> None:
+    """All states come once, the newest first, however many a page has; so do those that a filter leaves."""
+    for word in ("one", "two", "three", "four"):
+        talk.invoke(said(word), config)
+    whole = list(talk.get_state_history(config, limit=100))
+    assert [state.next for state in whole] == [(), ("answer",), ("__start__",)] * 4
+    assert [state.config for state in talk.get_state_history(config)] == [state.config for state in whole[:10]]
+    for size in (1, 5, 12, 20):
+        pages = pages_of_history(talk, config, size)
+        assert [len(page) for page in pages[:-1]] == [size] * (12 // size)
+        assert [state for page in pages for state in page] == whole
+    inputs = pages_of_history(talk, config, 3, filter={"source": "input"})
+    assert [len(page) for page in inputs] == [3, 1]
+    assert [state.config for page in inputs for state in page] == [state.config for state in whole if state.next == ("__start__",)]
+    assert list(talk.get_state_history(config, before=whole[-1].config)) == []
+
+
+async def test_pages_of_history_async(server: ServerProcess, config: RunnableConfig) -> None:
+    async with get_client(url=server.url) as client:
+        remote = RemoteGraph("talk", client=client)
+        for word in ("one", "two"):
+            await remote.ainvoke(said(word), config)
+        whole = [state async for state in remote.aget_state_history(config)]
+        first = [state async for state in remote.aget_state_history(config, limit=4)]
+        rest = [state async for state in remote.aget_state_history(config, limit=4, before=first[-1].config)]
+        assert (len(first), len(rest), first + rest) == (4, 2, whole)
+
+
+def test_pages_of_threads(talk: RemoteGraph, sdk: SyncLangGraphClient) -> None:
+    """RemoteGraph searches no threads; those that a search finds, page by page, it reads and goes on with."""
+    topic = uuid4().hex
+    words_of = {}
+    for number in range(5):
+        thread = sdk.threads.create(metadata={"topic": topic})["thread_id"]
+        words_of[thread] = [f"word {number}", answer(f"word {number}")]
+        talk.invoke(said(f"word {number}"), {"configurable": {"thread_id": thread}})
+    found = [
+        one["thread_id"]
+        for offset in (0, 2, 4)
+        for one in sdk.threads.search(metadata={"topic": topic}, limit=2, offset=offset, sort_by="created_at", sort_order="asc")
+    ]
+    assert found == list(words_of)
+    for thread in found:
+        assert texts(talk.get_state({"configurable": {"thread_id": thread}}).values) == words_of[thread]
+    assert sdk.threads.search(metadata={"topic": topic}, limit=2, offset=6) == []
+
+
 def test_stateless(talk: RemoteGraph) -> None:
     chunks = list(talk.stream(said("alone"), stream_mode=MODES))
     assert words(chunks) == [*WORDS, "alone"]
