@@ -104,12 +104,14 @@ SEED ?= 1
 TARGET ?= ours
 FUZZ = $(BIN)/python -m scripts.fuzz --seed $(SEED) --target $(TARGET)
 
-fuzz: setup ## fuzz a live server against its contract; SEED=random for other requests, TARGET=oracle for the reference
+fuzz: setup ## fuzz a live server against its contract; SEED=random for other requests, TARGET=oracle or oracle-by-ours
 	@$(FUZZ)
 
-fuzz-record: setup oracle-setup ## fuzz us and the reference, and put both results into docs/PARITY.md
-	@$(FUZZ) --record && $(BIN)/python -m scripts.parity docs
-	@$(BIN)/python -m scripts.fuzz --seed $(SEED) --target oracle --record --examples 8 -- --phases examples,coverage,fuzzing; $(BIN)/python -m scripts.parity docs
+fuzz-record: setup oracle-setup ## fuzz us, and the reference by both contracts, and put the results into docs/PARITY.md
+	@$(FUZZ) --record
+	@for target in oracle oracle-by-ours; do \
+	  $(BIN)/python -m scripts.fuzz --seed $(SEED) --target $$target --record --examples 8 -- --phases examples,coverage,fuzzing; done
+	@$(BIN)/python -m scripts.parity docs
 
 fuzz-long: SEED = random
 fuzz-long: setup ## the same for an hour

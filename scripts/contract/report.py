@@ -177,6 +177,20 @@ def _spelled_out(old: dict[str, Any], before: dict[str, Any], new: dict[str, Any
             yield Change(f"status {status} removed", breaking=success, concerns_handler=success)
         else:
             yield from _values(replies_before[status], replies_after[status], sent_by_client=False)
+    # Where a reply leads is for clients to read: the handler answers what it answered.
+    links_before, links_after = _links(before), _links(after)
+    for link in dict.fromkeys((*links_before, *links_after)):
+        if (was := links_before.get(link)) != (now := links_after.get(link)):
+            fate = "added" if was is None else "removed" if now is None else "changed"
+            yield Change(f"{link} {fate}", breaking=now is None, concerns_handler=False)
+
+
+def _links(operation: dict[str, Any]) -> dict[str, Any]:
+    return {
+        f"status {status}: link {name}": link
+        for status, reply in operation["responses"].items()
+        for name, link in reply.get("links", {}).items()
+    }
 
 
 def _values(before: dict[str, Value], after: dict[str, Value], *, sent_by_client: bool) -> Iterator[Change]:

@@ -154,3 +154,17 @@ def test_a_new_error_status_asks_nothing_of_the_handler() -> None:
     assert [change.text for change in report.operations[0].changes] == ["status 429 added"]
     assert not report.breaking
     assert list(report.handlers()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda links: links.pop("get"), "! status 204: link get removed"),
+        (lambda links: links.update(read=links["get"]), "  status 204: link read added"),
+        (lambda links: links["search"].pop("requestBody"), "  status 204: link search changed"),
+    ],
+)
+def test_a_link_asks_nothing_of_the_handler(change: Callable[[dict[str, Any]], Any], said: str) -> None:
+    report = after(lambda document: change(operation(document, "put", "/store/items")["responses"]["204"]["links"]))
+    assert said in str(report)
+    assert list(report.handlers()) == []

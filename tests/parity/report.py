@@ -58,27 +58,28 @@ def _fuzzed() -> list[str]:
     if not FUZZED.exists():
         return []
     results = json.loads(FUZZED.read_text())
-    ours, reference = results["ours"], results["oracle"]
-    checks = sorted({*ours["failures"], *reference["failures"]})
+    columns = [results["ours"], results["oracle-by-ours"], results["oracle"]]
+    checks = sorted({check for one in columns for check in one["failures"]})
     rows = [
-        ("operations", ours["operations"], reference["operations"]),
-        ("requests", ours["requests"], reference["requests"]),
-        ("answers of 500 and above", ours["server_errors"], reference["server_errors"]),
-        *((f"`{check}`", ours["failures"].get(check, 0), reference["failures"].get(check, 0)) for check in checks),
-        ("**failures**", *(f"**{sum(one['failures'].values())}**" for one in (ours, reference))),
+        ("operations", [one["operations"] for one in columns]),
+        ("requests", [one["requests"] for one in columns]),
+        ("answers of 500 and above", [one["server_errors"] for one in columns]),
+        *((f"`{check}`", [one["failures"].get(check, 0) for one in columns]) for check in checks),
+        ("**failures**", [f"**{sum(one['failures'].values())}**" for one in columns]),
     ]
+    ours, reference = results["ours"], results["oracle"]
     return [
         "## Fuzzed against the contract",
         "",
-        f"Schemathesis {ours['schemathesis']}, all checks, seed {ours['seed']}. A failure counts once an operation and check.",
-        "The columns are not like for like. Each server is judged by the contract that it serves itself, ours with the overlays.",
-        "Ours had 40 examples an operation and the stateful phase; the reference had 8 and no stateful phase. It was asked",
-        "before the strategies for cron schedules, time zones and store indexes were there, so some of its",
-        "`RejectedPositiveData` are such input.",
+        f"Schemathesis {ours['schemathesis']}, all checks, seed {ours['seed']}, the same strategies and graphs for both servers. A",
+        "failure counts once an operation and check. The reference is judged twice: by the contract that this server serves, and",
+        "by the one that it serves itself. With its overlays ours is stricter where this server refuses what the reference takes,",
+        "and wider where the reference answers what its own contract does not declare. Ours had the examples of `make fuzz` and",
+        "the stateful phase; the reference, of which each run takes a second, had 8 examples an operation and no stateful phase.",
         "",
-        f"| | Allograph {ours['version']} | `langgraph dev` {reference['version']} |",
-        "|---|---:|---:|",
-        *(f"| {name} | {one} | {other} |" for name, one, other in rows),
+        f"| | Allograph {ours['version']}, by its contract | `langgraph dev` {reference['version']}, by that too | by its own |",
+        "|---|---:|---:|---:|",
+        *(f"| {name} | {' | '.join(map(str, cells))} |" for name, cells in rows),
         "",
     ]
 
