@@ -42,6 +42,10 @@ TARGETS = ("ours", "oracle", "oracle-by-ours")
 
 MOST_EXCEPTIONS = 10
 
+MOST_WALKS = 5
+"""Times that the stateful phase is begun anew, with another seed. Schemathesis ends it early when Hypothesis sees that the server
+answered differently than the last time, which a server with runs under way does."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -54,16 +58,13 @@ def main() -> None:
     chosen = parser.parse_args()
     seed = random.SystemRandom().randrange(2**32) if chosen.seed == "random" else int(chosen.seed)
     print(f"seed {seed}" + (f"; again with `make fuzz SEED={seed}`" if chosen.seed == "random" else ""), flush=True)
-    options = ["--seed", str(seed), *chosen.rest]
+    options = [*chosen.rest]
     if chosen.examples:
         options += ["--max-examples", str(chosen.examples)]
     if chosen.minutes:
         options += ["--max-time", str(chosen.minutes * 60)]
     report = Report(chosen.target)
-    if chosen.target == "ours":
-        code = fuzz(report, options, whole=not chosen.rest and not chosen.examples)
-    else:
-        code = fuzz_oracle(report, options)
+    code = fuzz(report, seed, options, whole=not options) if chosen.target == "ours" else fuzz_oracle(report, seed, options)
     if chosen.record:
         _record(report, seed)
     sys.exit(code)
@@ -74,12 +75,19 @@ class Report:
 
     def __init__(self, target: str) -> None:
         REPORTS.mkdir(parents=True, exist_ok=True)
+        for leftover in REPORTS.glob(f"{target}.*"):
+            leftover.unlink()
         self.target = target
-        self.junit, self.tally = REPORTS / f"{target}.xml", REPORTS / f"{target}.json"
+        self.tally = REPORTS / f"{target}.json"
         self.requests = REPORTS / f"{target}.requests"
-        """A line for each, ids left out: the same seed has to give the same lines."""
+        """A line for each: the same seed has to give the same lines."""
+
+    def junit(self, part: str) -> Path:
+        return REPORTS / f"{self.target}.{part}.xml"
 
     def read(self) -> dict[str, Any]:
+        if not self.tally.exists():
+            sys.exit("error: Schemathesis ended before it sent anything")
         tally: dict[str, Any] = json.loads(self.tally.read_text())
         return tally
 
@@ -87,8 +95,8 @@ class Report:
         return hashlib.sha256(self.requests.read_bytes()).hexdigest()[:12]
 
 
-def fuzz(report: Report, options: list[str], *, whole: bool) -> int:
-    """Fuzz our server; `whole` runs must also follow each link of the contract."""
+def fuzz(report: Report, seed: int, options: list[str], *, whole: bool) -> int:
+    """Fuzz our server. `whole` runs go on along the links of the contract until each was followed, and fail when one was not."""
     exceptions = yaml.safe_load((FUZZ / "exceptions.yaml").read_text()) or []
     if len(exceptions) > MOST_EXCEPTIONS:
         sys.exit(f"error: {FUZZ / 'exceptions.yaml'} has {len(exceptions)} lines; at most {MOST_EXCEPTIONS} may be excused")
@@ -97,7 +105,13 @@ def fuzz(report: Report, options: list[str], *, whole: bool) -> int:
         options += ["--exclude-operation-id", operation.operation_id]
     with data_folder() as folder, serving(folder / "data", config=CONFIG) as server:
         began = time.monotonic()
-        code = _schemathesis(report, server.url, f"{server.url}/openapi.json", options)
+        judge = f"{server.url}/openapi.json"
+        phases = ["--phases", "examples,coverage,fuzzing"] if whole else []
+        code = _schemathesis(report, server.url, judge, seed, [*options, *phases])
+        for walk in range(MOST_WALKS if whole else 0):
+            if walk and not _untrodden(report):
+                break
+            code = _schemathesis(report, server.url, judge, seed + walk, [*options, "--phases", "stateful"], f"walk-{walk}") or code
         seconds = time.monotonic() - began
         alive = server.process.poll() is None and httpx.get(f"{server.url}/ok?check_db=1", timeout=10).status_code == 200
         broken = [line for line in server.output.splitlines() if "contract violation" in line or "Exception in ASGI" in line]
@@ -107,17 +121,20 @@ def fuzz(report: Report, options: list[str], *, whole: bool) -> int:
     slowest = sorted(tally["seconds"].items(), key=lambda item: -item[1])[:3]
     print(f"slowest: {', '.join(f'{name} {spent:.0f} s' for name, spent in slowest)}")
     print(f"digest of the requests: {report.digest()}")
-    unfollowed = _report_links(contract.document(), tally["links"])
     for index, line in enumerate(exceptions):
         print(f"excused {tally['excused'].get(str(index), 0)} times: {line['operation']} {line['check']}: {line['reason']}")
+    untrodden = _untrodden(report)
+    print(f"{sum(tally['followed'].values())} times a link was followed; {len(untrodden)} never to an answer that is no refusal")
+    for link in untrodden:
+        print(f"  {tally['followed'].get(link, 0)} times followed: {link}")
     for line in broken[:20]:
         print(f"in the server's log: {line[:500]}")
     if not alive:
         print("the server is not what it was: it ended or its database does not answer")
-    return code or (1 if broken or not alive or (whole and unfollowed) else 0)
+    return code or (1 if broken or not alive or (whole and untrodden) else 0)
 
 
-def fuzz_oracle(report: Report, options: list[str]) -> int:
+def fuzz_oracle(report: Report, seed: int, options: list[str]) -> int:
     """The same against the reference, whose failures are counted and not ours."""
     with oracle(CONFIG) as url:
         judge = f"{url}/openapi.json"
@@ -125,17 +142,18 @@ def fuzz_oracle(report: Report, options: list[str]) -> int:
             # What our server would serve at the reference's address, with the same graphs.
             judge = str(REPORTS / "contract.json")
             Path(judge).write_bytes(contract.served(tuple(json.loads(CONFIG.read_text())["graphs"]), url))
-        _schemathesis(report, url, judge, options)
+        _schemathesis(report, url, judge, seed, options)
     print(_answers(report.read()["answers"]))
     return 0
 
 
-def _schemathesis(report: Report, url: str, judge: str, options: list[str]) -> int:
+def _schemathesis(report: Report, url: str, judge: str, seed: int, options: list[str], part: str = "all") -> int:
     """Fuzz the server at `url` by the contract at `judge`, an address or a file; the exit code."""
     given = {"things": list(_things(url)), "url": url, "tally": str(report.tally), "requests": str(report.requests)}
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(FUZZ / "schemathesis.toml"),
-        "run", judge, "--url", url, "--report", "junit", "--report-junit-path", str(report.junit), *options,
+        "run", judge, "--url", url, "--seed", str(seed),
+        "--report", "junit", "--report-junit-path", str(report.junit(part)), *options,
     ]  # fmt: skip
     # The order of sets must not change from run to run.
     environment = {**os.environ, "ALLOGRAPH_FUZZ": json.dumps(given), "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
@@ -169,18 +187,10 @@ def declared_links(document: dict[str, Any]) -> list[str]:
     ]
 
 
-def _report_links(document: dict[str, Any], followed: dict[str, dict[str, int]]) -> list[str]:
-    """Print how often the stateful phase followed the contract's links; those that led nowhere."""
-    links = declared_links(document)
-    times = {link: followed.get(link, {}).get("followed", 0) for link in links}
-    nowhere = [link for link in links if not followed.get(link, {}).get("led_somewhere")]
-    fewest = ", ".join(f"{link} {times[link]}" for link in sorted(links, key=times.__getitem__)[:3])
-    print(
-        f"{len(links) - len(nowhere)} of {len(links)} links led somewhere, {sum(times.values())} times followed; fewest: {fewest}"
-    )
-    for link in nowhere:
-        print(f"followed {times[link]} times and never to an answer that is no refusal: {link}")
-    return nowhere
+def _untrodden(report: Report) -> list[str]:
+    """The links of the contract that were never followed to an answer that is no refusal."""
+    led_somewhere = report.read()["led_somewhere"]
+    return [link for link in declared_links(contract.document()) if not led_somewhere.get(link)]
 
 
 def _answers(answers: dict[str, int]) -> str:

@@ -145,22 +145,32 @@ class Links(schemathesis.cli.EventHandler):  # type: ignore[misc]
 
 @atexit.register
 def _write_tally() -> None:
+    """Add to what the parts of this run wrote that went before."""
     if "tally" not in GIVEN:
         return
-    links = {name: {"followed": count, "led_somewhere": _led_somewhere[name]} for name, count in _followed.items()}
-    excused = {str(index): n for index, n in _excused.items()}
-    tally = {"answers": _answers, "excused": excused, "failures": _failures, "links": links, "seconds": _seconds}
-    Path(GIVEN["tally"]).write_text(json.dumps(tally))
-    Path(GIVEN["requests"]).write_text("".join(_requests))
+    place = Path(GIVEN["tally"])
+    before = json.loads(place.read_text()) if place.exists() else {}
+    mine = {
+        "answers": _answers, "excused": Counter({str(index): n for index, n in _excused.items()}), "failures": _failures,
+        "followed": _followed, "led_somewhere": _led_somewhere, "seconds": _seconds,
+    }  # fmt: skip
+    place.write_text(json.dumps({name: Counter(before.get(name, {})) + counts for name, counts in mine.items()}))
+    with Path(GIVEN["requests"]).open("a") as requests:
+        requests.writelines(_requests)
 
 
 def _as_sent(case: Case, response: Response) -> str:
-    """A line of what was sent, in which an id is the same whatever it is: servers make them up anew in each run."""
+    """A line of what was sent."""
     request = response.request
     body = request.body.decode(errors="backslashreplace") if isinstance(request.body, bytes) else request.body
     phase = case.meta.phase.name.value if case.meta else ""
-    line = f"{phase} {request.method} {request.path_url} {body or ''}".replace("\n", "\\n")
-    return re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>", line) + "\n"
+    return _comparable(f"{phase} {request.method} {request.path_url} {body or ''}".replace("\n", "\\n")) + "\n"
+
+
+def _comparable(text: str) -> str:
+    """Without what the server makes up anew in each run, and what is taken from its replies."""
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>", text)
+    return re.sub(r"20\d\d-\d\d-\d\dT\d\d(:|%3A)\d\d(:|%3A)\d\d\.\d+(\+|%2B)00(:|%3A)00", "<time>", text)
 
 
 def _with_a_value(query: dict[str, Any]) -> None:
@@ -301,5 +311,6 @@ def _name_what_can_be_cancelled(case: Case) -> None:
 
 
 def _chance(case: Case) -> random.Random:
-    """Not Python's own randomness: the same seed has to give the same requests."""
-    return random.Random(f"{case.operation.label} {case.path_parameters} {case.query} {case.body}")
+    """Not Python's own randomness: the same seed has to give the same requests, though the server makes up other ids."""
+    body = None if case.body is NOT_SET else case.body  # which is shown with its address
+    return random.Random(_comparable(f"{case.operation.label} {case.path_parameters} {case.query} {body}"))
