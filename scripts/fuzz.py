@@ -42,7 +42,7 @@ TARGETS = ("ours", "oracle", "oracle-by-ours")
 
 MOST_EXCEPTIONS = 10
 
-MOST_WALKS = 5
+MOST_WALKS = 4
 """Times that the stateful phase is begun anew, with another seed. Schemathesis ends it early when Hypothesis sees that the server
 answered differently than the last time, which a server with runs under way does."""
 
@@ -96,7 +96,10 @@ class Report:
 
 
 def fuzz(report: Report, seed: int, options: list[str], *, whole: bool) -> int:
-    """Fuzz our server. `whole` runs go on along the links of the contract until each was followed, and fail when one was not."""
+    """Fuzz our server.
+
+    `whole` runs walk on until the links of each reply were followed, and fail when they were not; single links are only named.
+    """
     exceptions = yaml.safe_load((FUZZ / "exceptions.yaml").read_text()) or []
     if len(exceptions) > MOST_EXCEPTIONS:
         sys.exit(f"error: {FUZZ / 'exceptions.yaml'} has {len(exceptions)} lines; at most {MOST_EXCEPTIONS} may be excused")
@@ -109,7 +112,7 @@ def fuzz(report: Report, seed: int, options: list[str], *, whole: bool) -> int:
         phases = ["--phases", "examples,coverage,fuzzing"] if whole else []
         code = _schemathesis(report, server.url, judge, seed, [*options, *phases])
         for walk in range(MOST_WALKS if whole else 0):
-            if walk and not _untrodden(report):
+            if walk and not _unwalked(_untrodden(report)):
                 break
             code = _schemathesis(report, server.url, judge, seed + walk, [*options, "--phases", "stateful"], f"walk-{walk}") or code
         seconds = time.monotonic() - began
@@ -124,14 +127,17 @@ def fuzz(report: Report, seed: int, options: list[str], *, whole: bool) -> int:
     for index, line in enumerate(exceptions):
         print(f"excused {tally['excused'].get(str(index), 0)} times: {line['operation']} {line['check']}: {line['reason']}")
     untrodden = _untrodden(report)
-    print(f"{sum(tally['followed'].values())} times a link was followed; {len(untrodden)} never to an answer that is no refusal")
+    print(f"{sum(tally['followed'].values())} times a link was followed; {len(untrodden)} links to refusals only, or never")
     for link in untrodden:
         print(f"  {tally['followed'].get(link, 0)} times followed: {link}")
+    unwalked = _unwalked(untrodden) if whole else []
+    for reply in unwalked:
+        print(f"no link was followed from {reply}")
     for line in broken[:20]:
         print(f"in the server's log: {line[:500]}")
     if not alive:
         print("the server is not what it was: it ended or its database does not answer")
-    return code or (1 if broken or not alive or (whole and untrodden) else 0)
+    return code or (1 if broken or not alive or unwalked else 0)
 
 
 def fuzz_oracle(report: Report, seed: int, options: list[str]) -> int:
@@ -191,6 +197,13 @@ def _untrodden(report: Report) -> list[str]:
     """The links of the contract that were never followed to an answer that is no refusal."""
     led_somewhere = report.read()["led_somewhere"]
     return [link for link in declared_links(contract.document()) if not led_somewhere.get(link)]
+
+
+def _unwalked(untrodden: list[str]) -> list[str]:
+    """The replies, such as `PUT /store/items -> [204`, all of whose links are among these."""
+    declared = Counter(link.partition("]")[0] for link in declared_links(contract.document()))
+    missing = Counter(link.partition("]")[0] for link in untrodden)
+    return [reply for reply, links in declared.items() if missing[reply] == links]
 
 
 def _answers(answers: dict[str, int]) -> str:

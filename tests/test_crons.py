@@ -108,6 +108,7 @@ def test_a_change_of_the_schedule_changes_the_next_tick(http: httpx.Client) -> N
         ({"timezone": "America"}, 422, "timezone is 'America'; expected the name of a time zone"),
         ({"context": {"a": 1}, "config": {"configurable": {"b": 1}}}, 400, "Cannot specify both configurable and context"),
         ({"context": {"a": 1}}, 200, ""),
+        ({"checkpoint_id": {"a": 1}}, 200, ""),
         ({"multitask_strategy": "nope"}, 422, "multitask_strategy: expected"),
         ({"webhook": "http://127.0.0.1:1/"}, 422, "webhook is 'http://127.0.0.1:1/'"),
         ({"after_seconds": -1}, 422, "after_seconds"),

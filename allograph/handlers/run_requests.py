@@ -49,8 +49,9 @@ def run_request(body: models.RunCreateStateful | models.RunCreateStateless) -> R
     )
 
 
-NOT_OF_RUNS = frozenset({"schedule", "timezone", "end_time", "enabled", "on_run_completed"})
-"""What the payload of a cron says beside what its runs are made from."""
+NOT_OF_RUNS = frozenset({"schedule", "timezone", "end_time", "enabled", "on_run_completed", "checkpoint_id"})
+"""What the payload of a cron says beside what its runs are made from. To a cron `checkpoint_id` is a name like any other that its
+contract does not know: it goes on from where its thread is."""
 
 
 def cron_request(payload: Mapping[str, Any], on_thread: bool) -> RunRequest:
