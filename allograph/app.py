@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from allograph import contract, handlers
 from allograph.a2a.agents import Agents
 from allograph.access.guard import Access
+from allograph.access.limits import Limiter, LimitMiddleware
 from allograph.access.middleware import DOCUMENTS, PROBES, AccessMiddleware
 from allograph.access.policy import Policy, load_policy
 from allograph.body_limit import BodyLimitMiddleware
@@ -263,7 +264,8 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
     policy, embeddings = WebhookPolicy.of(config), load_embeddings(config)
     options, custom, http_figures = HttpOptions.of(config), load_custom_app(config), HttpFigures()
     auth = load_policy(config)
-    guarded = access_middleware(auth, settings, config)
+    limiter = Limiter(settings.rate_limit, settings.max_open_requests_per_user, settings.redis_uri)
+    guarded = access_middleware(auth, limiter, settings, config)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -293,7 +295,7 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
 
     app = FastAPI(
         title="Allograph", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None,
-        middleware=_middleware(settings, options, guarded),
+        middleware=_middleware(settings, options, guarded, limiter),
         exception_handlers={
             ApiError: _api_error, HTTPException: _http_error, ClientDisconnect: _left, PoolTimeout: _pool_exhausted,
             Exception: _unexpected,
@@ -306,12 +308,11 @@ def create_app(settings: Settings, config: Config, graphs: Graphs, conninfo: str
     return app
 
 
-def access_middleware(auth: Policy | None, settings: Settings, config: Config) -> Middleware | None:
+def access_middleware(auth: Policy | None, limiter: Limiter, settings: Settings, config: Config) -> Middleware | None:
     if auth is None:
         return None
-    return Middleware(
-        AccessMiddleware, policy=auth, cache=config.auth.cache if config.auth else None, public_docs=settings.public_docs
-    )
+    cache = config.auth.cache if config.auth else None
+    return Middleware(AccessMiddleware, policy=auth, cache=cache, limiter=limiter, public_docs=settings.public_docs)
 
 
 def _entry(
@@ -389,11 +390,13 @@ def _cors(config: Config) -> dict[str, Any]:
     return options
 
 
-def _middleware(settings: Settings, options: HttpOptions, guarded: Middleware | None) -> list[Middleware]:
+def _middleware(settings: Settings, options: HttpOptions, guarded: Middleware | None, limiter: Limiter) -> list[Middleware]:
     """What requests of the API pass, and those of a project's own routes do not."""
-    middleware = [Middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)]
+    middleware = [Middleware(BodyLimitMiddleware, limit=settings.max_body_bytes, seconds=settings.body_seconds)]
     if guarded:
         middleware.append(guarded)
+    if limiter.rate or limiter.most_open:
+        middleware.append(Middleware(LimitMiddleware, limiter=limiter, public=PROBES))
     if options.configurable:
         middleware.append(Middleware(ConfigurableHeadersMiddleware, patterns=options.configurable))
     if settings.check_contract:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from limits import RateLimitItem, parse
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -14,10 +15,14 @@ DATABASE_VARIABLES = ("DATABASE_URI", "DATABASE_URL", "POSTGRES_URI")
 """The names under which a Postgres may be given; the first that is set counts."""
 
 
+def _rate(value: Any) -> Any:
+    return parse(value) if isinstance(value, str) else value
+
+
 class Settings(BaseSettings):
     """Read once at start-up. Durations are seconds, sizes bytes."""
 
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, arbitrary_types_allowed=True)
 
     database_uri: str | None = Field(
         None, validation_alias=AliasChoices(*DATABASE_VARIABLES),
@@ -47,6 +52,17 @@ class Settings(BaseSettings):
         5000, ge=1, validation_alias="ALLOGRAPH_MAX_OPEN_REQUESTS",
         description="Requests and streams that one process has open at once; further ones are answered with 503.",
     )  # fmt: skip
+    rate_limit: Annotated[RateLimitItem | None, BeforeValidator(_rate)] = Field(
+        None, validation_alias="ALLOGRAPH_RATE_LIMIT",
+        description="Requests of one user, such as `100/minute`; further ones are answered with 429. Unset: any number.",
+    )  # fmt: skip
+    max_open_requests_per_user: int | None = Field(
+        None, ge=1, validation_alias="ALLOGRAPH_MAX_OPEN_REQUESTS_PER_USER",
+        description="Requests and streams that one user has open at once in one process; further ones are answered with 429.",
+    )  # fmt: skip
+    body_seconds: float = Field(
+        60, gt=0, validation_alias="ALLOGRAPH_BODY_SECONDS", description="How long a client may take to send the body of a request."
+    )
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, validation_alias="ALLOGRAPH_MAX_BODY_BYTES")
     public_docs: bool = Field(
         True, validation_alias="ALLOGRAPH_PUBLIC_DOCS",

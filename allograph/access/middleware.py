@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from allograph.access.limits import Limiter, key_of, refuse
 from allograph.access.policy import Policy, Refused
 from allograph.access.users import User, current_user
 from allograph.config import AuthCache
@@ -35,9 +36,12 @@ SEEN = "allograph.access"
 class AccessMiddleware:
     """`scope["user"]` and `current_user` say who asks. A WebSocket is refused before it is accepted."""
 
-    def __init__(self, app: ASGIApp, policy: Policy, cache: AuthCache | None = None, *, public_docs: bool = True) -> None:
+    def __init__(
+        self, app: ASGIApp, policy: Policy, cache: AuthCache | None = None, *, limiter: Limiter, public_docs: bool = True
+    ) -> None:
         self.app = app
         self.policy = policy
+        self.limiter = limiter
         self.public = PROBES | DOCUMENTS if public_docs else PROBES
         self.public_docs = public_docs
         self.known = _Known(cache) if cache and cache.cache_keys else None
@@ -55,7 +59,10 @@ class AccessMiddleware:
         try:
             user = await self._user(scope, replay)
         except Refused as refused:
-            if scope["type"] == "websocket":
+            current_user.set(None)
+            if limited := await self.limiter.take(key_of(scope)):
+                await refuse(limited, scope, receive, send)
+            elif scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 4000 + refused.status, "reason": refused.detail[:100]})
             else:
                 await JSONResponse({"detail": refused.detail}, refused.status, refused.headers)(scope, receive, send)
