@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from allograph.errors import PayloadTooLarge, RequestTimeout
+from allograph.errors import PayloadTooLarge
+
+
+class _TooSlowError(Exception):
+    """Whoever waits for the body gives up."""
 
 
 class BodyLimitMiddleware:
@@ -35,14 +40,18 @@ class BodyLimitMiddleware:
                 async with asyncio.timeout_at(until):
                     message = await receive()
             except TimeoutError:
-                raise RequestTimeout(f"The body did not come within {self.seconds:g} s (ALLOGRAPH_BODY_SECONDS).") from None
+                raise _TooSlowError from None
             complete = not message.get("more_body", False)
             seen += len(message.get("body", b""))
             if seen > self.limit:
                 raise self._refusal(seen)
             return message
 
-        await self.app(scope, limited, send)
+        try:
+            await self.app(scope, limited, send)
+        except _TooSlowError:
+            detail = f"The body did not come within {self.seconds:g} s (ALLOGRAPH_BODY_SECONDS)."
+            await JSONResponse({"detail": detail}, 408, {"connection": "close"})(scope, receive, send)
 
     def _refusal(self, size: int) -> PayloadTooLarge:
         return PayloadTooLarge(f"The body has at least {size} bytes; this server takes {self.limit} (ALLOGRAPH_MAX_BODY_BYTES).")

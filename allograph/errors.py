@@ -5,7 +5,6 @@
     ├── Unauthorized        401
     ├── Forbidden           403
     ├── NotFound            404
-    ├── RequestTimeout      408
     ├── Conflict            409
     ├── PayloadTooLarge     413
     ├── Invalid             422
@@ -21,7 +20,6 @@ and, where it helps, what to do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 
 class ApiError(Exception):
@@ -50,11 +48,6 @@ class Forbidden(ApiError):
 
 class NotFound(ApiError):
     status = 404
-
-
-class RequestTimeout(ApiError):
-    status = 408
-    headers = MappingProxyType({"connection": "close"})
 
 
 class Conflict(ApiError):

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from allograph.errors import StartupError
+from allograph.request_head import BoundedHeads
 from allograph.settings import DEFAULT_PORT
 
 INTERRUPT_GRACE_SECONDS = 5.0
@@ -96,7 +97,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 lifespan="on",
                 loop="uvloop",
-                http="httptools",
+                http=BoundedHeads,
                 timeout_keep_alive=75,
                 ws_max_size=32 * 1024 * 1024,
             )

@@ -91,3 +91,24 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
         answer = slow.recv(4096)
         assert answer.startswith(b"HTTP/1.1 408")
         assert b"did not come within 0.5 s (ALLOGRAPH_BODY_SECONDS)" in answer
+
+
+def test_the_head_of_a_request_is_bounded() -> None:
+    with limited() as running, contextlib.ExitStack() as open_sockets:
+
+        def answer(*pieces: bytes) -> bytes:
+            one = open_sockets.enter_context(socket.create_connection(("127.0.0.1", running.port)))
+            one.settimeout(10)
+            with contextlib.suppress(ConnectionError):
+                for piece in pieces:
+                    one.sendall(piece)
+            return one.recv(200)
+
+        first = b"GET /ok HTTP/1.1\r\nhost: x\r\nx-a: "
+        assert answer(first, b"a" * 60_000, b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+        assert answer(first, *[b"a" * 60_000] * 40).startswith(b"HTTP/1.1 431")
+        # Not the body: that has limits of its own.
+        body = b"{" + b" " * 900_000 + b"}"
+        length = f"content-length: {len(body)}\r\n\r\n".encode()
+        head = b"POST /threads HTTP/1.1\r\nhost: x\r\nauthorization: Bearer alice\r\ncontent-type: application/json\r\n"
+        assert answer(head + length, body).startswith(b"HTTP/1.1 200")
