@@ -16,6 +16,7 @@ class BoundedHeads(HttpToolsProtocol):
     """uvicorn's protocol. A connection whose head grows or lasts beyond the bounds is answered and closed."""
 
     _in_head = True
+    _heads = 0
     _received = 0
     _patience: asyncio.TimerHandle | None = None
 
@@ -30,15 +31,17 @@ class BoundedHeads(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._in_head and self._patience is None:
             self._wait()  # the next request on a connection that was kept
+        in_head, heads = self._in_head, self._heads
         super().data_received(data)
-        # A piece in which the head ended is not counted: what follows in it is the body's.
-        if self._in_head:
+        # A piece in which a head ended, or a body, is not counted.
+        if in_head and heads == self._heads:
             self._received += len(data)
             if self._received > MOST_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The headers have more than {MOST_BYTES} bytes.")
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._heads += 1
         self._arrived()
         super().on_headers_complete()
 
