@@ -83,9 +83,9 @@ class JsonBody(Generic[T]):
         return self._checked(body)
 
     async def optional(self, request: Request) -> T | None:
-        """The same where a body may be left out; an empty one gives None."""
+        """The same where a body may be left out; none at all gives None, spaces are not JSON."""
         body = await request.body()
-        return self._checked(body) if body.strip() else None
+        return self._checked(body) if body else None
 
     def _checked(self, body: bytes) -> T:
         return self.check(parsed(body))
