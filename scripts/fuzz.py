@@ -29,6 +29,7 @@ from allograph.generated.routes import OPERATIONS
 from allograph.handlers import HANDLER_CLASSES
 from allograph.routing import has_method
 from scripts.oracle import oracle
+from tests.access.world import ENVIRONMENT, headers
 from tests.server_process import data_folder, serving
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,10 +38,13 @@ CONFIG = FUZZ / "langgraph.json"
 REPORTS = ROOT / "build" / "fuzz"
 RESULTS = FUZZ / "results.json"
 
-TARGETS = ("ours", "oracle", "oracle-by-ours")
-"""Our server by the contract it serves, the reference by its own, and the reference by ours."""
+TARGETS = ("ours", "guarded", "oracle", "oracle-by-ours")
+"""Our server by the contract it serves, without authentication and with it; the reference by its own contract, and by ours."""
 
 MOST_EXCEPTIONS = 10
+
+THEIRS = "something-of-the-other-user"
+"""What each thing says of the user who does not ask."""
 
 MOST_WALKS = 4
 """Times that the stateful phase is begun anew, with another seed. Schemathesis ends it early when Hypothesis sees that the server
@@ -64,7 +68,8 @@ def main() -> None:
     if chosen.minutes:
         options += ["--max-time", str(chosen.minutes * 60)]
     report = Report(chosen.target)
-    code = fuzz(report, seed, options, whole=not options) if chosen.target == "ours" else fuzz_oracle(report, seed, options)
+    own = chosen.target in ("ours", "guarded")
+    code = fuzz(report, seed, options, whole=not options) if own else fuzz_oracle(report, seed, options)
     if chosen.record:
         _record(report, seed)
     sys.exit(code)
@@ -106,7 +111,8 @@ def fuzz(report: Report, seed: int, options: list[str], *, whole: bool) -> int:
     missing = [one for one in OPERATIONS if not has_method(HANDLER_CLASSES.get(one.field), one)]
     for operation in missing:
         options += ["--exclude-operation-id", operation.operation_id]
-    with data_folder() as folder, serving(folder / "data", config=CONFIG) as server:
+    guarded = report.target == "guarded"
+    with data_folder() as folder, serving(folder / "data", config=CONFIG, environment=ENVIRONMENT if guarded else {}) as server:
         began = time.monotonic()
         judge = f"{server.url}/openapi.json"
         phases = ["--phases", "examples,coverage,fuzzing"] if whole else []
@@ -133,11 +139,14 @@ def fuzz(report: Report, seed: int, options: list[str], *, whole: bool) -> int:
     unwalked = _unwalked(untrodden) if whole else []
     for reply in unwalked:
         print(f"no link was followed from {reply}")
+    leaks = sum(tally["leaks"].values())
+    if guarded:
+        print(f"{leaks} replies to one of two users with something of the other's: {', '.join(tally['leaks'])}")
     for line in broken[:20]:
         print(f"in the server's log: {line[:500]}")
     if not alive:
         print("the server is not what it was: it ended or its database does not answer")
-    return code or (1 if broken or not alive or unwalked else 0)
+    return code or (1 if broken or not alive or unwalked or leaks else 0)
 
 
 def fuzz_oracle(report: Report, seed: int, options: list[str]) -> int:
@@ -155,7 +164,15 @@ def fuzz_oracle(report: Report, seed: int, options: list[str]) -> int:
 
 def _schemathesis(report: Report, url: str, judge: str, seed: int, options: list[str], part: str = "all") -> int:
     """Fuzz the server at `url` by the contract at `judge`, an address or a file; the exit code."""
-    given = {"things": list(_things(url)), "url": url, "tally": str(report.tally), "requests": str(report.requests)}
+    asks = headers("owner") if report.target == "guarded" else {}
+    things = list(_things(url, asks))
+    if asks:
+        # Another user, whose things are named as often as one's own.
+        things += _things(url, headers("other"), marker=THEIRS)
+        options = [*options, *(word for name, value in asks.items() for word in ("-H", f"{name.title()}: {value}"))]
+    given = {
+        "things": things, "url": url, "tally": str(report.tally), "requests": str(report.requests), "headers": asks,
+    }  # fmt: skip
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(FUZZ / "schemathesis.toml"),
         "run", judge, "--url", url, "--seed", str(seed),
@@ -219,9 +236,9 @@ def _answers(answers: dict[str, int]) -> str:
     return f"{sum(by_operation.values())} requests to {len(by_operation)} operations ({statuses}); fewest: {least}"
 
 
-def _things(url: str) -> Iterator[dict[str, str]]:
+def _things(url: str, asks: dict[str, str], marker: str = "fuzz") -> Iterator[dict[str, str]]:
     """Things that exist, as the path parameters that name them: runs that ended, wait, were interrupted, or are late."""
-    with httpx.Client(base_url=url, timeout=30) as http:
+    with httpx.Client(base_url=url, headers=asks, timeout=30) as http:
 
         def sent(path: str, body: Any) -> Any:
             answer = http.post(path, json=body)
@@ -229,11 +246,11 @@ def _things(url: str) -> Iterator[dict[str, str]]:
             return answer.json()
 
         for graph, given in {
-            "steps": {"text": "x"}, "chat": {"messages": "hi"}, "asking": {"text": "?"}, "anything": [1, {"a": None}],
+            "steps": {"text": marker}, "chat": {"messages": marker}, "asking": {"text": marker}, "anything": [1, {"a": marker}],
         }.items():  # fmt: skip
-            assistant = sent("/assistants", {"graph_id": graph, "metadata": {"of": "fuzz"}})["assistant_id"]
+            assistant = sent("/assistants", {"graph_id": graph, "metadata": {"of": marker}})["assistant_id"]
             http.patch(f"/assistants/{assistant}", json={"name": "Second"}).raise_for_status()
-            thread = sent("/threads", {"metadata": {"of": "fuzz"}})["thread_id"]
+            thread = sent("/threads", {"metadata": {"of": marker}})["thread_id"]
             run = sent(f"/threads/{thread}/runs", {"assistant_id": assistant, "input": given, "stream_resumable": True})["run_id"]
             http.get(f"/threads/{thread}/runs/{run}/join").raise_for_status()
             state = http.get(f"/threads/{thread}/state").json()

@@ -22,7 +22,7 @@ from websockets.exceptions import InvalidStatus
 
 from allograph.generated import routes
 from tests.access.cases import CASES
-from tests.access.world import ACTORS, ENVIRONMENT, REFUSED, Nothing, Things, headers
+from tests.access.world import ACTORS, ENVIRONMENT, REFUSED, TLS, Nothing, Things, headers
 from tests.server_process import ServerProcess, data_folder, serving
 
 TABLE = Path(__file__).parent / "table.yaml"
@@ -105,7 +105,9 @@ def ask(url: str, line: str, actor: str, things: Things) -> tuple[int, str]:
         method = "GET" if body is None else "POST"
     accept = {"accept": "application/json, text/event-stream", "mcp-session-id": "of-nobody"} if path.startswith("/mcp") else {}
     text = b""
-    with httpx.Client(base_url=url, headers={**headers(actor), **accept}, timeout=httpx.Timeout(30, read=_QUIET)) as client:
+    with httpx.Client(
+        base_url=url, headers={**headers(actor), **accept}, timeout=httpx.Timeout(30, read=_QUIET), verify=TLS
+    ) as client:
         if "/stream" not in path:
             client.timeout = httpx.Timeout(30)
         content = None if body is None else json.dumps(body)

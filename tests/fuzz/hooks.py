@@ -43,6 +43,9 @@ SCHEDULES = ("*/5 * * * *", "0 9 * * MON-FRI", "@daily", "30 6 1,15 * *", "15 0 
 TIMEZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
 """What a schedule and a zone may be, JSON Schema cannot say."""
 
+THEIRS = "something-of-the-other-user"
+"""As in `scripts/fuzz.py`."""
+
 LONGEST_DELAY = 0.2
 """Seconds. `after_seconds` may be a year, and some requests wait for their run."""
 
@@ -52,6 +55,7 @@ _excused: Counter[int] = Counter()
 _failures: Counter[str] = Counter()
 _followed: Counter[str] = Counter()
 _led_somewhere: Counter[str] = Counter()
+_leaks: Counter[str] = Counter()
 _requests: list[str] = []
 _assistants: set[str] = set()
 """Those that were made on the way."""
@@ -122,6 +126,8 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
 @schemathesis.hook
 def after_call(context: HookContext, case: Case, response: Response) -> None:
     _answers[f"{case.operation.label} {response.status_code}"] += 1
+    if THEIRS in response.text and THEIRS not in f"{case.path_parameters} {case.query} {case.body}":
+        _leaks[case.operation.label] += 1
     # With the time for which a stream was read; requests go one after the other.
     _seconds[case.operation.label] += time.monotonic() - GIVEN["began"]
     _requests.append(_as_sent(case, response))
@@ -152,7 +158,7 @@ def _write_tally() -> None:
     before = json.loads(place.read_text()) if place.exists() else {}
     mine = {
         "answers": _answers, "excused": Counter({str(index): n for index, n in _excused.items()}), "failures": _failures,
-        "followed": _followed, "led_somewhere": _led_somewhere, "seconds": _seconds,
+        "followed": _followed, "led_somewhere": _led_somewhere, "seconds": _seconds, "leaks": _leaks,
     }  # fmt: skip
     place.write_text(json.dumps({name: Counter(before.get(name, {})) + counts for name, counts in mine.items()}))
     with Path(GIVEN["requests"]).open("a") as requests:
@@ -298,9 +304,9 @@ def _name_what_can_be_cancelled(case: Case) -> None:
     if chance.random() < 0.5 or (not case.path_parameters and not isinstance(case.body, dict)):
         return
     how = chance.choice([{"assistant_id": "slow"}, {"assistant_id": "steps", "after_seconds": 60}])
-    thread = httpx.post(f"{GIVEN['url']}/threads", json={}).raise_for_status().json()["thread_id"]
+    thread = httpx.post(f"{GIVEN['url']}/threads", json={}, headers=GIVEN["headers"]).raise_for_status().json()["thread_id"]
     run = (
-        httpx.post(f"{GIVEN['url']}/threads/{thread}/runs", json={**how, "input": {"text": "x"}})
+        httpx.post(f"{GIVEN['url']}/threads/{thread}/runs", json={**how, "input": {"text": "x"}}, headers=GIVEN["headers"])
         .raise_for_status()
         .json()["run_id"]
     )
