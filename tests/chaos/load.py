@@ -136,6 +136,8 @@ class Load(Asking):
     async def _follow(self, chance: random.Random, reading: Reading, path: str) -> None:
         """Connect again with `Last-Event-ID` until the server ends the stream."""
         while not reading.complete and time.monotonic() < self.give_up:
+            if path.split("/")[2] in self.history.deleted:
+                return  # nobody says what is left of it, or where that ends
             await asyncio.sleep(chance.uniform(0, 0.5))
             last = str(reading.events[-1][0]) if reading.events else "-1"
             with contextlib.suppress(httpx.HTTPError):
