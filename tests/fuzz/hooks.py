@@ -260,7 +260,8 @@ def _fit_steps(body: dict[str, Any]) -> None:
 
 def _fit_index(item: dict[str, Any]) -> None:
     """The contract counts characters; Postgres takes so many bytes, of the labels of a namespace with a dot between them."""
-    room = LONGEST
+    # The namespace of a user stands below one with the user's name.
+    room = LONGEST - len("owner.") * bool(GIVEN["headers"])
     namespace = []
     for label in item["namespace"]:
         if kept := _bytes_of(label, room):
