@@ -234,7 +234,7 @@ def _walk(body: dict[str, Any], path: str) -> None:
         if path == "/runs":
             body["on_completion"] = "keep"  # else its thread goes with it
     else:
-        for name in ("thread_id", "assistant_id"):
+        for name in ("thread_id", "assistant_id", "ttl"):  # a thread may live for no time at all
             body.pop(name, None)
     if isinstance(body.get("checkpoint"), dict):
         body["checkpoint"].pop("checkpoint_id", None)
