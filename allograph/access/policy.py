@@ -10,6 +10,7 @@ from typing import Any, Literal
 from langgraph_sdk import Auth
 from langgraph_sdk.auth.exceptions import HTTPException as AuthError
 from langgraph_sdk.auth.types import AuthContext
+from pydantic import ValidationError
 from starlette.authentication import AuthenticationError
 from starlette.exceptions import HTTPException
 
@@ -199,6 +200,16 @@ def _parameters(function: Callable[..., Any], named: str) -> tuple[str, ...]:
     return tuple(name for name in asked if name in PARAMETERS)
 
 
+def _from_environment() -> AuthSettings:
+    overrides: dict[str, Any] = {}
+    try:
+        return AuthSettings(**overrides)
+    except ValidationError as error:
+        # Without what was given, which may be a secret.
+        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise StartupError(f"The environment cannot be used: {problems}.") from None
+
+
 def load_policy(config: Config) -> Policy | None:
     """The project's own `Auth`, else the ready-made one that the environment asks for, else None. The project is importable by now.
 
@@ -206,7 +217,7 @@ def load_policy(config: Config) -> Policy | None:
     """
     path = config.auth.path if config.auth else None
     if path is None:
-        auth = ready_made(AuthSettings())
+        auth = ready_made(_from_environment())
         return Policy(auth, "ALLOGRAPH_AUTH") if auth else None
     named = f"{config.path}: `auth.path` ({path})"
     place, _, name = path.rpartition(":")

@@ -9,8 +9,9 @@ import pytest
 from langgraph_sdk import Auth
 from starlette.authentication import AuthenticationError
 
-from allograph.access.policy import Policy, Refused, alternatives, stamped
+from allograph.access.policy import Policy, Refused, alternatives, load_policy, stamped
 from allograph.access.users import User
+from allograph.config import Config
 from allograph.encoding import dumps
 from allograph.errors import ApiError, Forbidden, StartupError
 from allograph.store.database import EVERYTHING
@@ -185,3 +186,10 @@ def test_nothing_of_a_user_is_shown_that_may_be_a_secret() -> None:
     assert b"secret" not in dumps({"configurable": {"user": user}})
     assert "secret" not in repr(user)
     assert "token" not in user.lasting()
+
+
+def test_an_environment_that_cannot_be_used_is_named_without_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOGRAPH_AUTH", "password-of-somebody")
+    with pytest.raises(StartupError, match="ALLOGRAPH_AUTH: Input should be 'none', 'supabase' or 'jwt'") as stopped:
+        load_policy(Config.model_validate({"graphs": {"a": "./a.py:a"}}))
+    assert "password-of-somebody" not in str(stopped.value)

@@ -55,7 +55,7 @@ class Process:
         made = await self.crons.create({
             "cron_id": cron_id, "assistant_id": COUNT, "thread_id": thread_id, "on_run_completed": None, "end_time": None,
             "schedule": schedule, "timezone": None, "payload": payload, "metadata": {}, "enabled": True,
-            "next_run_date": due, **fields,
+            "next_run_date": due, "user_id": "", **fields,
         })  # fmt: skip
         assert made is not None
         return cron_id
