@@ -62,11 +62,11 @@ def play(requests: int, seed: int) -> tuple[Counter[str], list[str]]:
 
 
 def test_neither_sees_a_byte_of_the_others() -> None:
-    asked, leaks = play(300, seed=1)
+    asked, leaks = play(160, seed=1)
     assert leaks == []
     # It was about something: both what may be done and what may not was tried many times.
-    assert asked["2xx"] > 50
-    assert asked["4xx"] > 30
+    assert asked["2xx"] > 30
+    assert asked["4xx"] > 15
 
 
 def main() -> None:
